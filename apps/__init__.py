@@ -1,0 +1,1 @@
+"""The four apps, and the users who use them; see docs/architecture.md for who may import whom."""

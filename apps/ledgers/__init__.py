@@ -1,0 +1,1 @@
+"""What is known about the market, from which source, since when."""

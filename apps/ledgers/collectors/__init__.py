@@ -1,0 +1,1 @@
+"""Fetch pages from outside sources: I/O only, twins of the parsers by name."""

@@ -1,0 +1,1 @@
+"""Turn pages into records: pure functions, twins of the collectors by name."""

@@ -1,0 +1,1 @@
+"""Decide and write: run collectors, store entries, answer for a moment."""

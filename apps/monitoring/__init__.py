@@ -1,0 +1,1 @@
+"""Say whether to believe any of it."""

@@ -1,0 +1,8 @@
+"""Monitoring as a Django app."""
+
+from django.apps import AppConfig
+
+
+class MonitoringConfig(AppConfig):
+    name = "apps.monitoring"
+    verbose_name = "Monitoring"

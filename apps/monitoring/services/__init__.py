@@ -1,0 +1,1 @@
+"""Take the system's pulse."""

@@ -1,0 +1,1 @@
+"""What trading earned: lots, matches, and the figures made of them."""

@@ -1,0 +1,81 @@
+"""Sales, and the lots they closed."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from apps.pnl.models.lot import Lot
+from apps.pnl.querysets import ClosingQuerySet, MatchQuerySet
+from apps.trading.models import Account, Fill
+from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
+
+
+class Closing(models.Model):
+    """One sale: what it brought after its fee, what those coins had cost, and what no lot explains."""
+
+    fill = models.OneToOneField(Fill, models.PROTECT, related_name="closing")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="closings", db_index=False)
+    algorithm_id = models.BigIntegerField(null=True, blank=True, help_text="Who sold; null = manual.")
+    coin_type = models.CharField(max_length=20)
+    quantity = QuantityField()
+    unmatched_quantity = QuantityField(default=0)
+    unmatched_proceeds = AudField(default=0)
+    proceeds = AudField(help_text="Of the matched part, fee taken off.")
+    cost = AudField()
+    realized_pnl = AudField()
+    fee_aud = AudField()
+    closed_at = models.DateTimeField()
+
+    objects: ClassVar[ClosingQuerySet] = ClosingQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["account", "closed_at", "id"], name="closing_account_closed"),
+            models.Index(
+                fields=["account", "closed_at"], condition=Q(unmatched_quantity__gt=0), name="closing_unmatched"
+            ),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=positive("quantity") & not_negative("unmatched_quantity")
+                & Q(unmatched_quantity__lte=F("quantity")) & Q(realized_pnl=F("proceeds") - F("cost")),
+                name="closing_adds_up",
+            ),
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.coin_type}: {self.realized_pnl}"
+
+
+class Match(models.Model):
+    """The part of a lot that one sale closed, rounded once."""
+
+    closing = models.ForeignKey(Closing, models.CASCADE, related_name="matches")
+    lot = models.ForeignKey(Lot, models.PROTECT, related_name="matches")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="matches", db_index=False)
+    algorithm_id = models.BigIntegerField(null=True, blank=True, help_text="The book that opened the lot.")
+    coin_type = models.CharField(max_length=20)
+    quantity = QuantityField()
+    cost = AudField()
+    proceeds = AudField()
+    realized_pnl = AudField()
+    acquired_at = models.DateTimeField()
+    disposed_at = models.DateTimeField()
+
+    objects: ClassVar[MatchQuerySet] = MatchQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["account", "disposed_at", "id"], name="match_account_disposed"),
+            models.Index(fields=["account", "coin_type", "disposed_at"], name="match_account_coin"),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=["closing", "lot"], name="match_once"),
+            models.CheckConstraint(
+                condition=positive("quantity") & Q(realized_pnl=F("proceeds") - F("cost")), name="match_adds_up"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.coin_type}: {self.realized_pnl}"

@@ -1,0 +1,1 @@
+"""Book fills, and answer with figures."""

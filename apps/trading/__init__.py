@@ -1,0 +1,1 @@
+"""Decide and act: accounts, safety, orders, venues, fills."""

@@ -1,0 +1,104 @@
+"""Show operators accounts, orders and fills; the one command here is to cancel."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+
+from apps.trading.models import Account, Fill, Holding, Movement, Order, OrderEvent
+from apps.trading.services.cancel import cancel_order
+from ohmycoins.core.admin import FactAdmin
+from ohmycoins.core.errors import DomainError
+
+LABELS = {
+    "pending": "info", "submitting": "info", "open": "info", "partially_filled": "info", "cancelling": "info",
+    "filled": "success", "unknown": "danger", "needs_review": "danger", "denied": "warning", "rejected": "warning",
+    "active": "success", "reduce_only": "warning", "inactive": "danger",
+}  # fmt: skip
+
+
+class FactInline(TabularInline):
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class HoldingInline(FactInline):
+    model = Holding
+
+
+class MovementInline(FactInline):
+    model = Movement
+
+
+class EventInline(FactInline):
+    model = OrderEvent
+    fields = ("at", "from_status", "to_status", "actor", "reason", "inputs")
+
+
+class FillInline(FactInline):
+    model = Fill
+    fields = ("executed_at", "quantity", "price", "value_aud", "fee_aud", "venue_fill_id")
+
+
+@admin.register(Account)
+class AccountAdmin(FactAdmin):
+    list_display = ("id", "user", "name", "venue", "mode", "state", "cash_aud", "created_at")
+    list_display_links = ("id", "name")
+    list_filter = ("venue", "mode", "status")
+    list_select_related = ("user",)
+    search_fields: ClassVar[tuple[str, ...]] = ("user__email", "name")
+    inlines = (HoldingInline, MovementInline)
+
+    @display(description="status", label=LABELS)
+    def state(self, account: Account) -> str:
+        return account.status
+
+
+@admin.register(Order)
+class OrderAdmin(FactAdmin):
+    list_display = (
+        "id", "user", "coin_type", "side", "order_type", "quantity", "filled_quantity", "state", "created_at", "error",
+    )  # fmt: skip
+    list_filter = ("status", "side", "order_type", ("created_at", RangeDateTimeFilter))
+    list_select_related = ("user",)
+    search_fields: ClassVar[tuple[str, ...]] = ("=id", "user__email", "=coin_type", "=venue_order_id")
+    ordering = ("-id",)
+    inlines = (EventInline, FillInline)
+    actions = ("cancel",)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.change_order")
+
+    @display(description="status", label=LABELS)
+    def state(self, order: Order) -> str:
+        return order.status
+
+    @admin.action(description="Cancel what is not filled", permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        for order in queryset:
+            try:
+                cancel_order(order.pk, actor=f"user:{request.user.pk}", reason="cancelled by an operator")
+            except DomainError as error:
+                messages.error(request, error.message)
+            else:
+                messages.success(request, f"Order {order.pk} is cancelled.")
+
+
+@admin.register(Fill)
+class FillAdmin(FactAdmin):
+    list_display = ("id", "account", "coin_type", "side", "quantity", "price", "value_aud", "fee_aud", "executed_at")
+    list_filter = ("side", ("executed_at", RangeDateTimeFilter))
+    list_select_related = ("account",)
+    search_fields: ClassVar[tuple[str, ...]] = ("=coin_type", "=venue_fill_id", "account__user__email")
+    ordering = ("-id",)

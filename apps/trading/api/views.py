@@ -1,0 +1,144 @@
+"""Serve `/floor/accounts` and `/floor/orders`."""
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.trading.api import serializers
+from apps.trading.models import Account, Order, OrderEvent
+from apps.trading.services.accounts import account_of, default_account, open_account
+from apps.trading.services.cancel import cancel_order
+from apps.trading.services.place import place_order
+from apps.trading.states import Status
+from ohmycoins.core.api.params import choice_param, id_param, symbol_param
+from ohmycoins.core.errors import Conflict, Invalid, Refused
+
+ACCOUNT = OpenApiParameter("account", int, description="An account's id; the default account when left out.")
+KEY_LIMIT = 200
+
+
+class OrderDenied(Refused):
+    """The safety rules refuse the order; the row that says so is stored."""
+
+    code = "ORDER_DENIED"
+
+    def __init__(self, order: Order) -> None:
+        self.extra = {"order_id": order.pk, "denials": order.denials}
+        super().__init__(order.error, detail=self.extra)
+
+
+def account_param(request: Request) -> Account:
+    """Give the account that the query names, or the default one. Raises Invalid or NoSuchAccount."""
+    return account_of(request.user, id_param(request, "account"))
+
+
+class AccountsView(ListAPIView[Account]):
+    """List one's accounts, or open another."""
+
+    serializer_class = serializers.AccountSerializer
+    ordering = "id"
+
+    def get_queryset(self) -> QuerySet[Account]:
+        default_account(self.request.user)  # opened on first use
+        return Account.objects.of(self.request.user)
+
+    @extend_schema(request=serializers.NewAccountSerializer, responses={201: serializers.AccountSerializer})
+    def post(self, request: Request) -> Response:
+        form = serializers.NewAccountSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        account = open_account(user=request.user, **form.validated_data)
+        return Response(serializers.AccountSerializer(account).data, status=201)
+
+
+class AccountView(APIView):
+    @extend_schema(responses=serializers.AccountSerializer)
+    def get(self, request: Request, pk: str) -> Response:
+        return Response(serializers.AccountSerializer(account_of(request.user, int(pk))).data)
+
+    @extend_schema(
+        request=serializers.AccountChangeSerializer(partial=True), responses=serializers.AccountSerializer
+    )
+    def patch(self, request: Request, pk: str) -> Response:
+        account = account_of(request.user, int(pk))
+        form = serializers.AccountChangeSerializer(account, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        name = form.validated_data.get("name", account.name)
+        if Account.objects.of(request.user).filter(name=name).exclude(pk=account.pk).exists():
+            raise Conflict(f"You already have an account named {name!r}.", code="ACCOUNT_EXISTS")
+        form.save()
+        return Response(serializers.AccountSerializer(account).data)
+
+
+@extend_schema(
+    parameters=[
+        ACCOUNT,
+        OpenApiParameter("status", enum=[status.value for status in Status]),
+        OpenApiParameter("coin_type", str),
+        OpenApiParameter("side", enum=Order.Side.values),
+    ]
+)
+class OrdersView(ListAPIView[Order]):
+    """List an account's orders, newest first, or place one."""
+
+    serializer_class = serializers.OrderSerializer
+    ordering = "-created_at"
+
+    def get_queryset(self) -> QuerySet[Order]:
+        orders = Order.objects.filter(account=account_param(self.request))
+        if status := choice_param(self.request, "status", [status.value for status in Status]):
+            orders = orders.filter(status=status)
+        if side := choice_param(self.request, "side", Order.Side.values):
+            orders = orders.filter(side=side)
+        if coin_type := symbol_param(self.request, "coin_type"):
+            orders = orders.filter(coin_type=coin_type)
+        return orders
+
+    @extend_schema(
+        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+        request=serializers.NewOrderSerializer,
+        responses={202: serializers.OrderSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        form = serializers.NewOrderSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        account = account_of(request.user, form.validated_data.get("account"))
+        key = request.headers.get("Idempotency-Key", "").strip() or None
+        if key and (len(key) > KEY_LIMIT or not key.isprintable()):
+            raise Invalid(f"Idempotency-Key is longer than {KEY_LIMIT} characters or has control characters")
+        order = place_order(user=request.user, account=account, ticket=form.ticket(), idempotency_key=key)
+        if order.denials:
+            raise OrderDenied(order)
+        return Response(serializers.OrderSerializer(order).data, status=202)
+
+
+def order_of(request: Request, pk: str) -> Order:
+    return get_object_or_404(Order, pk=pk, account__user=request.user)
+
+
+class OrderView(APIView):
+    @extend_schema(responses=serializers.OrderSerializer)
+    def get(self, request: Request, pk: str) -> Response:
+        return Response(serializers.OrderSerializer(order_of(request, pk)).data)
+
+
+class OrderEventsView(ListAPIView[OrderEvent]):
+    """List an order's moves, oldest first."""
+
+    serializer_class = serializers.OrderEventSerializer
+    ordering = "id"
+
+    def get_queryset(self) -> QuerySet[OrderEvent]:
+        return OrderEvent.objects.filter(order=order_of(self.request, self.kwargs["pk"]))
+
+
+class OrderCancelView(APIView):
+    """Cancel what is not filled yet."""
+
+    @extend_schema(request=None, responses=serializers.OrderSerializer)
+    def post(self, request: Request, pk: str) -> Response:
+        order = cancel_order(order_of(request, pk).pk, actor=f"user:{request.user.pk}")
+        return Response(serializers.OrderSerializer(order).data)

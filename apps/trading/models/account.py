@@ -1,0 +1,87 @@
+"""A user's accounts at venues, and the money and coins that come and go."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from apps.accounts.models import validate_timezone
+from apps.trading.querysets import AccountQuerySet
+from ohmycoins.core import clock
+from ohmycoins.core.fields import AudField, PriceField, QuantityField
+
+
+class Account(models.Model):
+    """Cash and coins at one venue, on paper or live. Its row is the lock for all that changes them."""
+
+    class Mode(models.TextChoices):
+        PAPER = "paper"
+        LIVE = "live"
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        REDUCE_ONLY = "reduce_only"
+        INACTIVE = "inactive"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="trading_accounts")
+    name = models.CharField(max_length=60)
+    venue = models.SlugField(max_length=20)
+    mode = models.CharField(max_length=5, choices=Mode)
+    is_default = models.BooleanField(default=False)
+    status = models.CharField(max_length=12, choices=Status, default=Status.ACTIVE)
+    timezone = models.CharField(max_length=64, validators=[validate_timezone])
+    cash_aud = AudField(default=0)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects: ClassVar[AccountQuerySet] = AccountQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=["user", "name"], name="account_name_unique"),
+            models.UniqueConstraint(fields=["user"], condition=Q(is_default=True), name="account_one_default"),
+            models.CheckConstraint(condition=Q(mode__in=["paper", "live"]), name="account_mode_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["active", "reduce_only", "inactive"]), name="account_status_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} #{self.pk}"
+
+
+class Movement(models.Model):
+    """Cash or coins that came or went other than by trading; signed, in the account's view."""
+
+    class Kind(models.TextChoices):
+        OPENING = "opening"
+        DEPOSIT = "deposit"
+        WITHDRAWAL = "withdrawal"
+        SEND = "send"
+        RECEIVE = "receive"
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="movements")
+    kind = models.CharField(max_length=10, choices=Kind)
+    amount_aud = AudField(default=0)
+    coin_type = models.CharField(max_length=20, blank=True)
+    quantity = QuantityField(default=0)
+    unit_price = PriceField(null=True, blank=True)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        indexes = (models.Index(fields=["account", "occurred_at"], name="movement_account_occurred"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind__in=["opening", "deposit", "withdrawal", "send", "receive"]),
+                name="movement_kind_known",
+            ),
+        )
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount_aud} AUD {self.quantity} {self.coin_type}"

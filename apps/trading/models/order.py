@@ -1,0 +1,128 @@
+"""Orders, and every move they made."""
+
+from decimal import Decimal
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from apps.trading.models.account import Account
+from apps.trading.querysets import OrderQuerySet
+from apps.trading.states import IN_FLIGHT, RESTING, TRANSITIONS, UNRESOLVED, Status, values
+from ohmycoins.core import clock
+from ohmycoins.core.fields import AudField, PriceField, QuantityField, not_negative
+from ohmycoins.core.money import round_aud
+
+
+class Order(models.Model):
+    """An instruction to buy or sell; it is its own queue entry while pending."""
+
+    class Side(models.TextChoices):
+        BUY = "buy"
+        SELL = "sell"
+
+    class Type(models.TextChoices):
+        MARKET = "market"
+        LIMIT = "limit"
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="orders", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
+    algorithm_id = models.BigIntegerField(null=True, blank=True, help_text="Whose book it belongs to; null = manual.")
+    coin_type = models.CharField(max_length=20)
+    side = models.CharField(max_length=4, choices=Side)
+    order_type = models.CharField(max_length=6, choices=Type)
+    requested_quantity = QuantityField(null=True, help_text="What was asked for.")
+    amount_aud = AudField(null=True, help_text="What was to be spent, for a market buy by amount.")
+    quantity = QuantityField(null=True, help_text="What is ordered; null only if denied before it could be sized.")
+    price = PriceField(null=True, help_text="The limit that was asked for.")
+    limit_price = PriceField(null=True, help_text="The worst price accepted: the limit, or a market order's collar.")
+    status = models.CharField(max_length=16, choices=[(status, status) for status in values(Status)])
+    filled_quantity = QuantityField(default=0)
+    filled_value_aud = AudField(default=0)
+    fee_aud = AudField(default=0)
+    reserved_aud = AudField(default=0)
+    reserved_quantity = QuantityField(default=0)
+    denials = models.JSONField(default=list)
+    error = models.CharField(max_length=500, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null: no key, and not unique
+    request_digest = models.CharField(max_length=64, blank=True)
+    venue_order_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null until the venue gives one
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(null=True, help_text="When a worker may take it up.")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    submitted_at = models.DateTimeField(null=True)
+    filled_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[OrderQuerySet] = OrderQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["account", "-created_at", "-id"], name="order_account_created"),
+            models.Index(fields=["next_at", "account"], condition=Q(status="pending"), name="order_queue"),
+            models.Index(fields=["account", "id"], condition=Q(status__in=values(IN_FLIGHT)), name="order_in_flight"),
+            models.Index(fields=["coin_type", "side"], condition=Q(status__in=values(RESTING)), name="order_resting"),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=["user", "idempotency_key"], name="order_idempotency_key"),
+            models.UniqueConstraint(fields=["account", "venue_order_id"], name="order_venue_id"),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(status__in=values(UNRESOLVED)), name="order_one_unresolved"
+            ),
+            models.CheckConstraint(condition=Q(status__in=values(Status)), name="order_status_known"),
+            models.CheckConstraint(condition=Q(side__in=["buy", "sell"]), name="order_side_known"),
+            models.CheckConstraint(condition=Q(order_type__in=["market", "limit"]), name="order_type_known"),
+            models.CheckConstraint(
+                condition=Q(status="denied") | (Q(quantity__gt=0, quantity__lt=10**20, limit_price__gt=0)),
+                name="order_sized_unless_denied",
+            ),
+            models.CheckConstraint(
+                condition=not_negative("reserved_aud") & not_negative("reserved_quantity"), name="order_reserves"
+            ),
+            models.CheckConstraint(
+                condition=not_negative("filled_quantity")
+                & (Q(status="needs_review") | Q(quantity=None) | Q(filled_quantity__lte=F("quantity"))),
+                name="order_not_overfilled",
+            ),
+        )
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.FSM(
+                name="moves_by_the_table",
+                field="status",
+                transitions=sorted(
+                    (source.value, target.value) for source, targets in TRANSITIONS.items() for target in targets
+                ),
+            ),
+            pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.side} {self.coin_type} {self.status}"
+
+    @property
+    def average_fill_price(self) -> Decimal | None:
+        """Give the mean price of its fills in AUD, rounded to 8 decimals for display."""
+        return round_aud(self.filled_value_aud / self.filled_quantity) if self.filled_quantity else None
+
+
+class OrderEvent(models.Model):
+    """One move of one order: when, who, why, and on what."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="events", db_index=False)
+    from_status = models.CharField(max_length=16, blank=True)
+    to_status = models.CharField(max_length=16)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=60)
+    reason = models.CharField(max_length=300)
+    inputs = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=["order", "id"], name="order_event_order"),)
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_status or 'new'} → {self.to_status}"

@@ -1,0 +1,1 @@
+"""Decide and write: accounts, orders, their execution, their fills."""

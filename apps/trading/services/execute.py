@@ -1,0 +1,123 @@
+"""Execute queued orders, and fill resting ones that the market has reached.
+
+The orders themselves are the queue. A nudge drains one account; the poller drains every account that
+has work, passing over those that another worker holds. One order is one transaction, so a worker
+that dies leaves an order either untouched or done.
+"""
+
+import time
+from datetime import datetime
+
+import structlog
+from django.db import OperationalError, transaction
+from django.db.models import QuerySet
+
+from apps.trading import safety
+from apps.trading.models import Account, Order
+from apps.trading.records import Execution, Ticket
+from apps.trading.services.fills import record_fill
+from apps.trading.services.place import read_market
+from apps.trading.states import RESTING, Status
+from apps.trading.transitions import move
+from apps.trading.venues.base import SimulatedVenue
+from ohmycoins.core import clock, seams
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 20.0
+ACTOR = "worker"
+
+
+def drain_account(account_id: int, *, wait: bool = True) -> int:
+    """Execute the account's orders, oldest first, until none is due; return how many moved.
+
+    Waits for a worker that holds the account, unless `wait` is false. Stops after 20 s: the poller
+    goes on.
+    """
+    deadline = time.monotonic() + DRAIN_SECONDS
+    moved = 0
+    while time.monotonic() < deadline:
+        try:
+            if not _execute_next(account_id, wait=wait):
+                break
+        except OperationalError as error:
+            if "lock timeout" not in str(error):
+                raise
+            log.info("account.busy", account_id=account_id)
+            break
+        moved += 1
+    return moved
+
+
+def poll() -> int:
+    """Drain every account that has work waiting; return how many orders moved."""
+    waiting = Order.objects.due(clock.now()).order_by().values_list("account_id", flat=True)
+    reached = Order.objects.reached().order_by().values_list("account_id", flat=True)
+    return sum(drain_account(account_id, wait=False) for account_id in sorted(set(waiting) | set(reached)))
+
+
+@transaction.atomic
+def _execute_next(account_id: int, *, wait: bool) -> bool:
+    """Execute one order of the account in this transaction; false when there is none, or it is held."""
+    account = Account.objects.locked(skip_locked=not wait).filter(pk=account_id).first()
+    if account is None:
+        return False
+    now = clock.now()
+    order = _first(Order.objects.due(now), account) or _first(Order.objects.reached(), account)
+    if order is None:
+        return False
+    order.account = account
+    venue: SimulatedVenue = seams.load("VENUES")[account.venue]
+    if order.status in RESTING:
+        _fill_resting(order, venue, now)
+    else:
+        _submit(order, venue, now)
+    return True
+
+
+def _first(orders: QuerySet[Order], account: Account) -> Order | None:
+    return orders.filter(account=account).select_for_update(no_key=True).order_by("id").first()
+
+
+def _submit(order: Order, venue: SimulatedVenue, now: datetime) -> None:
+    market = read_market(order.coin_type)
+    ticket = Ticket(coin_type=order.coin_type, side=order.side, order_type=order.order_type)
+    denials = safety.check_market(
+        ticket, known=market.known, quote=market.quote, mode=order.account.mode, now=now
+    )
+    if denials or market.quote is None or order.quantity is None or order.limit_price is None:
+        move(
+            order, Status.DENIED, at=now, actor=ACTOR, reason=", ".join(denial.code for denial in denials),
+            denials=[denial.as_json() for denial in denials], error=" ".join(denial.message for denial in denials),
+        )  # fmt: skip
+        return
+    move(
+        order, Status.SUBMITTING, at=now, actor=ACTOR, reason="claimed",
+        submitted_at=now, attempts=order.attempts + 1, next_at=None,
+    )  # fmt: skip
+    execution = venue.arrive(
+        side=order.side, quantity=order.quantity, limit_price=order.limit_price, quote=market.quote
+    )
+    if execution:
+        _record(order, execution, venue, now)
+    else:
+        move(order, Status.OPEN, at=now, actor=ACTOR, reason="resting until the market reaches its price")
+
+
+def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> None:
+    market = read_market(order.coin_type)
+    if market.quote is None or order.quantity is None or order.limit_price is None:
+        return
+    open_quantity = order.quantity - order.filled_quantity
+    execution = venue.rest(
+        side=order.side, quantity=open_quantity, limit_price=order.limit_price, quote=market.quote
+    )
+    if execution:
+        _record(order, execution, venue, now)
+
+
+def _record(order: Order, execution: Execution, venue: SimulatedVenue, now: datetime) -> None:
+    record_fill(
+        order, quantity=execution.quantity, price=execution.price, fee_rate=venue.fee_rate, executed_at=now,
+        venue_fill_id=f"{venue.slug}-{order.pk}-{order.fills.count() + 1}", actor=ACTOR,
+    )  # fmt: skip

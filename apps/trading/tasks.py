@@ -1,0 +1,17 @@
+"""Let Celery execute orders; the messages carry ids and may be lost, late or doubled."""
+
+from celery import shared_task
+
+from apps.trading.services import execute as executor
+
+
+@shared_task(name="trading.execute")
+def execute(account_id: int) -> None:
+    """Drain one account: the nudge that follows an accepted order."""
+    executor.drain_account(account_id)
+
+
+@shared_task(name="trading.poll")
+def poll() -> None:
+    """Drain every account with work waiting: what makes a lost nudge harmless."""
+    executor.poll()

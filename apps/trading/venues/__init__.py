@@ -1,0 +1,1 @@
+"""Execute orders: on paper against recorded prices, or at a real venue."""

@@ -1,0 +1,1 @@
+"""Oh My Coins: a self-hosted backend for trading crypto on CoinSpot."""

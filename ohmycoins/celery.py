@@ -1,0 +1,19 @@
+"""The Celery application: `celery -A ohmycoins worker`, `celery -A ohmycoins beat`."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ohmycoins.settings")
+
+app = Celery("ohmycoins")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """Leave logging as the settings configured it; connecting at all is what tells Celery so."""

@@ -1,0 +1,1 @@
+"""Talk to venues over HTTP; no models."""

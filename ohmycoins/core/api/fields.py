@@ -1,0 +1,51 @@
+"""Write numbers as strings in plain notation, and read them exactly."""
+
+from decimal import Decimal
+from typing import Any, cast
+
+from rest_framework import serializers
+
+from ohmycoins.core import money
+from ohmycoins.core.symbols import symbol
+
+
+class PlainDecimalField(serializers.DecimalField):
+    """A decimal, written as a string in plain notation and read from a string or an exact number."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**({"max_digits": 38, "decimal_places": 18} | kwargs))
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool | float):
+            self.fail("invalid")
+        return cast(Decimal, super().to_internal_value(data))
+
+    def to_representation(self, value: Any) -> str:
+        return money.plain(value if isinstance(value, Decimal) else Decimal(value))
+
+
+class PositiveDecimalField(PlainDecimalField):
+    """A finite number above zero with at most 8 decimals: what orders are made of."""
+
+    default_error_messages = {"not_positive": "must be above zero"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**({"max_digits": 20, "decimal_places": 8} | kwargs))
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        value = super().to_internal_value(data)
+        if value <= 0:
+            self.fail("not_positive")
+        return value
+
+
+class SymbolField(serializers.CharField):
+    """A coin's symbol; any case is accepted, upper case is kept."""
+
+    default_error_messages = {"symbol": "must be a coin's symbol: 1 to 20 letters and digits"}
+
+    def to_internal_value(self, data: Any) -> str:
+        found = symbol(super().to_internal_value(data))
+        if found is None:
+            self.fail("symbol")
+        return found

@@ -1,0 +1,65 @@
+"""Name what can go wrong, by what the caller may do about it."""
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """An expected failure with a stable code, one sentence for people, and evidence.
+
+    `status` is the HTTP status it becomes at the API; everything else ignores it.
+    """
+
+    code = "ERROR"
+    status = 500
+
+    def __init__(self, message: str, *, code: str | None = None, detail: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.detail = detail
+
+
+class Invalid(DomainError):
+    """The request is malformed; nothing was stored."""
+
+    code, status = "INVALID", 400
+
+
+class Conflict(DomainError):
+    """The request contradicts what is already there."""
+
+    code, status = "CONFLICT", 409
+
+
+class Gone(DomainError):
+    """What was asked for has been purged."""
+
+    code, status = "GONE", 410
+
+
+class Refused(DomainError):
+    """The request was understood, and refused."""
+
+    code, status = "REFUSED", 422
+
+
+class Unavailable(DomainError):
+    """Something we depend on is down; nothing was done."""
+
+    code, status = "UNAVAILABLE", 503
+
+
+class OutsideError(Exception):
+    """A call to a source or a venue failed."""
+
+
+class TransientError(OutsideError):
+    """It may work later: timeouts, refused connections, 429 and 5xx."""
+
+
+class PermanentError(OutsideError):
+    """It will not work as asked: other statuses, bodies that are not what they should be."""
+
+
+class OutcomeUnknown(OutsideError):
+    """The other side may or may not have acted: ask it, never send again."""

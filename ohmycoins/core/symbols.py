@@ -1,0 +1,16 @@
+"""Say what a coin's symbol looks like: upper case everywhere, such as BTC."""
+
+import re
+
+_SYMBOL = re.compile(r"[A-Z0-9]{1,20}\Z")
+
+
+def is_symbol(text: str) -> bool:
+    """Tell whether `text` is a symbol as we keep it."""
+    return bool(_SYMBOL.match(text))
+
+
+def symbol(text: str) -> str | None:
+    """Give `text` as a symbol, in upper case, or None when it is not one."""
+    upper = text.strip().upper()
+    return upper if is_symbol(upper) else None

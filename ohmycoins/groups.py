@@ -1,0 +1,35 @@
+"""Ship groups of rights, and create the ones that are missing; operators may change them after."""
+
+from django.contrib.auth.models import Group, Permission
+
+VIEW_ALL = (
+    "ledgers.view_source ledgers.view_collectionrun ledgers.view_price ledgers.view_latestprice"
+    " trading.view_account trading.view_order trading.view_orderevent trading.view_fill trading.view_holding"
+    " trading.view_movement pnl.view_lot pnl.view_match pnl.view_closing pnl.view_position pnl.view_dailytotal"
+    " pnl.view_bookingfailure django_celery_beat.view_periodictask"
+).split()
+
+GROUPS: dict[str, list[str]] = {
+    "auditors": VIEW_ALL,
+    "operators": [
+        *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "django_celery_beat.change_periodictask",
+    ],
+    "user managers": ["accounts.view_user", "accounts.add_user", "accounts.change_user", "knox.view_authtoken",
+                      "knox.delete_authtoken", "auth.view_group"],
+}  # fmt: skip
+
+
+def sync_groups() -> list[str]:
+    """Create the missing groups with their rights; return their names."""
+    created = []
+    for name, rights in GROUPS.items():
+        group, new = Group.objects.get_or_create(name=name)
+        if new:
+            group.permissions.set([_permission(right) for right in rights])
+            created.append(name)
+    return created
+
+
+def _permission(right: str) -> Permission:
+    app_label, codename = right.split(".")
+    return Permission.objects.get(content_type__app_label=app_label, codename=codename)

@@ -1,0 +1,14 @@
+"""Gunicorn's settings, shared by `make up` and the container (`docker/entrypoint.sh`)."""
+
+import os
+
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+threads = 4
+preload_app = True  # one copy of the code in memory; no connection is opened before the fork
+timeout = 60
+graceful_timeout = 25
+keepalive = 5
+accesslog = None  # django-structlog logs each request once, with its id
+loglevel = "warning"
+control_socket_disable = True

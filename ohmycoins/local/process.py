@@ -1,0 +1,168 @@
+"""Start, watch and stop child processes so that none outlives its supervisor."""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class StartError(Exception):
+    """Say in one line why something could not be started, and what to do about it."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One supervised process: its command, its way of stopping, and its running instance."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+    log: Path | None = None
+    """Where its output goes; None prefixes each line with the name and prints it."""
+    stop_signals: Sequence[tuple[signal.Signals, float]] = (
+        (signal.SIGTERM, 60.0),
+        (signal.SIGQUIT, 10.0),
+        (signal.SIGKILL, 5.0),
+    )
+    """What to send, in turn, and the seconds to wait after each."""
+    death_signal: signal.Signals = signal.SIGTERM
+    """What the kernel sends when the supervisor itself is killed (Linux)."""
+    unprivileged: bool = False
+    """Run as `nobody` when we are root."""
+    keep_fds: tuple[int, ...] = ()
+    """Descriptors it inherits, such as the lock that shows something is still running."""
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us.
+
+        Call from the main thread: the death signal is tied to the thread that forks.
+        """
+        identity = server_identity() if self.unprivileged else {}
+        output: IO[bytes] | int = subprocess.PIPE
+        if self.log:
+            output = self.log.open("ab")
+        self.process = subprocess.Popen(
+            list(self.command),
+            cwd=self.cwd,
+            env=dict(self.env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=self.keep_fds,
+            preexec_fn=_death_pact(self.death_signal),  # noqa: PLW1509 - one prctl call, no locks taken
+            **identity,
+        )
+        if self.process.stdout:
+            threading.Thread(target=_copy_lines, args=(self.name, self.process.stdout), daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self) -> None:
+        """End it, from polite to certain; return once it is gone."""
+        for sent, seconds in self.stop_signals:
+            if not self.alive:
+                return
+            assert self.process is not None
+            self.process.send_signal(sent)
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def server_identity() -> dict[str, object]:
+    """Give the Popen arguments that make a server run as `nobody`; none unless we are root."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam("nobody")
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def own_directory(path: Path) -> None:
+    """Make `path` a directory of mode 0700 that belongs to the user the servers run as.
+
+    Raises StartError when something that is not ours already stands there.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    status = path.lstat()
+    owner = server_owner()
+    if path.is_symlink() or status.st_uid not in (os.geteuid(), owner[0]):
+        raise StartError(f"{path} belongs to someone else: move it away or choose another OMC_DATA_DIR")
+    if os.geteuid() == 0:
+        os.chown(path, *owner)
+    path.chmod(0o700)
+
+
+def server_owner() -> tuple[int, int]:
+    """Give the uid and gid that own the servers' files."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    entry = pwd.getpwnam("nobody")
+    return entry.pw_uid, entry.pw_gid
+
+
+def reachable_copy(source: Path, target: Path, walkable: Callable[[Path], bool]) -> Path:
+    """Give `source`, or a copy of it at `target` when the servers' user cannot walk to `source`."""
+    if os.geteuid() != 0 or walkable(source):
+        return source
+    if not target.exists():
+        partial = target.with_name(target.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, partial, symlinks=True)
+        partial.rename(target)
+    return target
+
+
+def wait_until(ready: Callable[[], bool], *, child: Child, seconds: float, what: str) -> None:
+    """Poll `ready` until it holds.
+
+    Raises StartError when `child` dies first (another server may be answering in its place) or when
+    `seconds` have passed.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not child.alive:
+            where = f"see {child.log}" if child.log else "see its output above"
+            raise StartError(f"{what} ended while starting: {where}")
+        if ready():
+            return
+        time.sleep(0.05)
+    child.stop()
+    raise StartError(f"{what} did not answer within {seconds:.0f} s")
+
+
+def _death_pact(sent: signal.Signals) -> Callable[[], None] | None:
+    if _libc is None:
+        return None
+    supervisor, prctl = os.getpid(), _libc.prctl
+
+    def pact() -> None:
+        prctl(PR_SET_PDEATHSIG, int(sent))
+        if os.getppid() != supervisor:  # it died between the fork and the call above
+            os._exit(1)
+
+    return pact
+
+
+def _copy_lines(name: str, stream: IO[bytes]) -> None:
+    for line in stream:
+        text = line.decode(errors="replace").rstrip("\n")
+        print(f"{name:<15} | {text}", flush=True)

@@ -1,0 +1,64 @@
+"""Make up a market: prices that look real and are a pure function of the seed and the minute."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+# Coins with an order book and a price in AUD around which each wanders.
+BASES = {
+    "BTC": 130_000, "ETH": 4_600, "SOL": 250, "AAVE": 310, "LINK": 24, "UNI": 13, "DOT": 8,
+    "POL": 0.85, "ADA": 0.95, "DOGE": 0.28,
+}  # fmt: skip
+AUD_PER_USDT = 1.53
+# Waves of a day, hours and minutes: the period in minutes, and the height as a share of the price.
+WAVES = ((10_080, 0.06), (1_440, 0.02), (217, 0.006), (41, 0.002), (7, 0.0006))
+SPREAD = 0.003
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A market's prices in one minute, as CoinSpot writes them."""
+
+    bid: str
+    ask: str
+    last: str
+
+
+class Market:
+    """Ten coins against AUD, Bitcoin against USDT, and one market so thin that it has no price."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def prices(self, now: datetime) -> dict[str, Tick | None]:
+        """Give every market's prices by CoinSpot's key, such as `btc` or `btc_usdt`; None is "NaN"."""
+        minute = int(now.timestamp()) // 60
+        ticks: dict[str, Tick | None] = {
+            coin.lower(): self._tick(coin, base, minute) for coin, base in BASES.items()
+        }
+        ticks["btc_usdt"] = self._tick("BTC", BASES["BTC"] / AUD_PER_USDT, minute)
+        ticks["thin"] = None
+        return ticks
+
+    def _tick(self, coin: str, base: float, minute: int) -> Tick:
+        middle = base * math.exp(
+            sum(
+                height * math.sin(2 * math.pi * (minute / period + self._chance(coin, period)))
+                for period, height in WAVES
+            )
+        )
+        half = SPREAD / 2 * (0.5 + self._chance(coin, "spread", minute))
+        last = middle * (1 + half * (2 * self._chance(coin, "last", minute) - 1))
+        places = 2 if base >= 100 else 6
+        return Tick(*(_write(price, places) for price in (middle * (1 - half), middle * (1 + half), last)))
+
+    def _chance(self, *what: object) -> float:
+        """Give a number from 0 to 1 that depends on the seed and `what` alone."""
+        digest = hashlib.blake2b(repr((self.seed, *what)).encode(), digest_size=8).digest()
+        return int.from_bytes(digest) / 2**64
+
+
+def _write(price: float, places: int) -> str:
+    return str(Decimal(price).quantize(Decimal(1).scaleb(-places)))

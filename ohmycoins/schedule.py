@@ -1,0 +1,71 @@
+"""Say what beat runs and when, and create the rows that are missing.
+
+The rows are the operators': one that exists is never changed here, and an edit survives every
+restart. To go back to the default, delete the row and run `manage.py prepare`.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from ohmycoins.core import seams
+
+PERIODS = ("seconds", "minutes", "hours", "days")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A task that beat publishes: `schedule` is `interval:N:unit` or `cron:` + five fields (UTC)."""
+
+    name: str
+    task: str
+    schedule: str
+    args: list[str] = field(default_factory=list)
+    queue: str | None = None
+
+
+FIXED = (
+    Entry(name="trading.poll", task="trading.poll", schedule="interval:2:seconds"),
+    Entry(name="pnl.book_overdue", task="pnl.book_overdue", schedule="interval:5:seconds"),
+)
+
+
+def entries() -> list[Entry]:
+    """Give every entry: the fixed ones, and one for each collector."""
+    collectors = [
+        Entry(f"ledgers.collect:{slug}", "ledgers.collect", collector.schedule, [slug])
+        for slug, collector in seams.load("COLLECTORS").items()
+    ]
+    return [*FIXED, *collectors]
+
+
+def sync_schedules() -> list[str]:
+    """Create the rows that are missing; return their names."""
+    known = set(PeriodicTask.objects.values_list("name", flat=True))
+    missing = [entry for entry in entries() if entry.name not in known]
+    for entry in missing:
+        when, seconds = _when(entry.schedule)
+        # A message that waits longer than its period would only pile up behind the next one.
+        PeriodicTask.objects.create(
+            name=entry.name, task=entry.task, args=json.dumps(entry.args), expire_seconds=seconds, **when
+        )
+    return [entry.name for entry in missing]
+
+
+def _when(schedule: str) -> tuple[dict[str, IntervalSchedule | CrontabSchedule], int]:
+    """Give the schedule's row, and after how many seconds a message of it is stale."""
+    kind, _, rest = schedule.partition(":")
+    if kind == "interval":
+        every, _, period = rest.partition(":")
+        if period not in PERIODS or not every.isdigit() or int(every) < 1:
+            raise ValueError(f"{schedule!r}: expected interval:N:unit with unit one of {', '.join(PERIODS)}")
+        interval, _ = IntervalSchedule.objects.get_or_create(every=int(every), period=period)
+        unit = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}[period]
+        return {"interval": interval}, max(int(every) * unit, 5)
+    names = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+    fields = rest.split()
+    if kind != "cron" or len(fields) != len(names):
+        raise ValueError(f"{schedule!r}: expected interval:N:unit, or cron: and five fields")
+    crontab, _ = CrontabSchedule.objects.get_or_create(**dict(zip(names, fields, strict=True)), timezone="UTC")
+    return {"crontab": crontab}, 3600

@@ -1,0 +1,242 @@
+"""Settings, read once from the environment (`env.py`); safe by default. See `.env.template`."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ohmycoins import env as environment
+from ohmycoins.core import logs, money  # noqa: F401 - money raises the decimal precision of every process
+from ohmycoins.env import BASE_DIR, env
+from ohmycoins.local.paths import layout
+
+environment.load()
+
+# Where we are ---------------------------------------------------------------------------------------
+
+DATA_DIR = environment.data_dir()
+LAYOUT = layout(DATA_DIR)
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or environment.local_secret(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+if env.bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+
+OMC_ADMIN_EMAIL = env.str("OMC_ADMIN_EMAIL", default="admin@localhost")
+OMC_ADMIN_PASSWORD = env.str("OMC_ADMIN_PASSWORD", default="")
+
+# Django ---------------------------------------------------------------------------------------------
+
+ROOT_URLCONF = "ohmycoins.urls"
+WSGI_APPLICATION = "ohmycoins.wsgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-au"
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # serve from the packages themselves: no build step, one way everywhere
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_structlog",
+    "pgtrigger",
+    "ohmycoins",
+    "apps.accounts",
+    "apps.ledgers",
+    "apps.trading",
+    "apps.pnl",
+    "apps.monitoring",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+APPEND_SLASH = False  # every API path is accepted with and without
+CSRF_FAILURE_VIEW = "ohmycoins.core.api.errors.forbidden"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "ohmycoins" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ohmycoins@localhost")
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = logs.configure(as_json=env.bool("LOG_JSON", default=False), level=LOG_LEVEL)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+
+# PostgreSQL -----------------------------------------------------------------------------------------
+
+
+def _database(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = env.db_url_config(url)
+    config["HOST"] = unquote(config["HOST"])  # a percent-encoded socket directory
+    limits = {
+        "lock_timeout": env.str("DATABASE_LOCK_TIMEOUT", default="3s"),
+        "statement_timeout": env.str("DATABASE_STATEMENT_TIMEOUT", default="30s"),
+        "idle_in_transaction_session_timeout": "15s",
+        "synchronous_commit": "on",
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    return config | {
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,  # after a restart of PostgreSQL the first query would fail
+        "OPTIONS": {"connect_timeout": 5, "options": options} | config.get("OPTIONS", {}),
+        "TEST": {"NAME": f"test_{config['NAME']}"},
+    }
+
+
+DATABASES = {"default": _database(env.str("DATABASE_URL", default="") or LAYOUT.database_url())}
+SERVER_MINIMUM = 16
+
+# Redis and Celery -----------------------------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="") or LAYOUT.redis_url()
+# The in-memory stand-in forgets queued work when it stops (see `local.redis`).
+REDIS_IS_DURABLE = bool(env.str("REDIS_URL", default="")) or not LAYOUT.redis_address.exists()
+
+
+def _celery_url(url: str) -> str:
+    """Respell a Redis URL the way Celery reads unix sockets."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    return f"redis+socket://{parts.path}" + (f"?{parts.query.replace('db=', 'virtual_host=')}" if parts.query else "")
+
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        "KEY_PREFIX": "omc",
+    }
+}
+
+CELERY_BROKER_URL = _celery_url(REDIS_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"ledgers.*": {"queue": "collect"}, "trading.*": {"queue": "orders"}}
+# Our rows are the record of what was done, and the queue of what is left: a message that is lost
+# costs a little time, and one that is run again must do no harm. So: no results, no redelivery.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_SOFT_TIME_LIMIT = 25
+CELERY_TASK_TIME_LIMIT = 40
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BEAT_SCHEDULER = "apps.monitoring.beat:GuardedScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2
+
+# The API --------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.api.auth.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["ohmycoins.core.api.parsers.ExactJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["ohmycoins.core.api.throttles.MinuteThrottle"],
+    "DEFAULT_PAGINATION_CLASS": "ohmycoins.core.api.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "ohmycoins.core.api.errors.exception_handler",
+    "DATETIME_FORMAT": "iso-8601",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+}
+REST_KNOX = {
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_TTL": timedelta(days=env.int("TOKEN_DAYS", default=30)),
+    "TOKEN_LIMIT_PER_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Oh My Coins",
+    "VERSION": "1",
+    "DESCRIPTION": "Collect what is known about the crypto market, trade on it within limits, and see what it earned.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Outside sources: each has its base URL here, so that a proxy, a mirror or the simulator can stand in
+
+COINSPOT_URL = env.str("COINSPOT_URL", default="https://www.coinspot.com.au").rstrip("/")
+COINSPOT_USER_AGENT = env.str("COINSPOT_USER_AGENT", default="OhMyCoins/1 (self-hosted)")
+
+# Seams: {slug: dotted path} -------------------------------------------------------------------------
+
+COLLECTORS = {"coinspot_prices": "apps.ledgers.collectors.coinspot_prices.CoinspotPrices"}
+VENUES = {"paper": "apps.trading.venues.paper.PaperVenue"}
+
+# Trading --------------------------------------------------------------------------------------------
+
+TRADING_MODE = env.str("TRADING_MODE", default="paper")
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+
+# The admin ------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Oh My Coins",
+    "SITE_HEADER": "Oh My Coins",
+    "SITE_SUBHEADER": "Operators",
+    "SITE_SYMBOL": "savings",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -1,0 +1,9 @@
+"""The WSGI application, as gunicorn loads it."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ohmycoins.settings")
+
+application = get_wsgi_application()
