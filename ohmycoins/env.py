@@ -42,7 +42,7 @@ def _aws_secret(arn: str) -> dict[str, object]:
 
 def data_dir() -> Path:
     """Give the directory that holds all local state (`OMC_DATA_DIR`, relative to the project)."""
-    return (BASE_DIR / env.str("OMC_DATA_DIR", default=".data")).resolve()
+    return Path(BASE_DIR, env.str("OMC_DATA_DIR", default=".data")).resolve()
 
 
 def local_secret(path: Path) -> str:

@@ -2,12 +2,25 @@
 
 from django.contrib.auth.models import Group, Permission
 
-VIEW_ALL = (
-    "ledgers.view_source ledgers.view_collectionrun ledgers.view_price ledgers.view_latestprice"
-    " trading.view_account trading.view_order trading.view_orderevent trading.view_fill trading.view_holding"
-    " trading.view_movement pnl.view_lot pnl.view_match pnl.view_closing pnl.view_position pnl.view_dailytotal"
-    " pnl.view_bookingfailure django_celery_beat.view_periodictask"
-).split()
+VIEW_ALL = [
+    "ledgers.view_source",
+    "ledgers.view_collectionrun",
+    "ledgers.view_price",
+    "ledgers.view_latestprice",
+    "trading.view_account",
+    "trading.view_order",
+    "trading.view_orderevent",
+    "trading.view_fill",
+    "trading.view_holding",
+    "trading.view_movement",
+    "pnl.view_lot",
+    "pnl.view_match",
+    "pnl.view_closing",
+    "pnl.view_position",
+    "pnl.view_dailytotal",
+    "pnl.view_bookingfailure",
+    "django_celery_beat.view_periodictask",
+]
 
 GROUPS: dict[str, list[str]] = {
     "auditors": VIEW_ALL,

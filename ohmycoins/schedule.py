@@ -6,10 +6,13 @@ restart. To go back to the default, delete the row and run `manage.py prepare`.
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from ohmycoins.core import seams
+from ohmycoins.core import clock, seams
+
+LONG_AGO = timedelta(days=366)  # a row that never ran is due at once, whatever its period
 
 PERIODS = ("seconds", "minutes", "hours", "days")
 
@@ -48,8 +51,9 @@ def sync_schedules() -> list[str]:
         when, seconds = _when(entry.schedule)
         # A message that waits longer than its period would only pile up behind the next one.
         PeriodicTask.objects.create(
-            name=entry.name, task=entry.task, args=json.dumps(entry.args), expire_seconds=seconds, **when
-        )
+            name=entry.name, task=entry.task, args=json.dumps(entry.args), expire_seconds=seconds,
+            last_run_at=clock.now() - LONG_AGO, **when,
+        )  # fmt: skip
     return [entry.name for entry in missing]
 
 
@@ -67,5 +71,7 @@ def _when(schedule: str) -> tuple[dict[str, IntervalSchedule | CrontabSchedule],
     fields = rest.split()
     if kind != "cron" or len(fields) != len(names):
         raise ValueError(f"{schedule!r}: expected interval:N:unit, or cron: and five fields")
-    crontab, _ = CrontabSchedule.objects.get_or_create(**dict(zip(names, fields, strict=True)), timezone="UTC")
+    crontab, _ = CrontabSchedule.objects.get_or_create(
+        **dict(zip(names, fields, strict=True)), timezone="UTC"
+    )
     return {"crontab": crontab}, 3600

@@ -1,5 +1,6 @@
 """Settings, read once from the environment (`env.py`); safe by default. See `.env.template`."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -71,7 +72,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "ohmycoins.core.middleware.RequestLog",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -107,6 +108,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ohmycoins@localhost"
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = logs.configure(as_json=env.bool("LOG_JSON", default=False), level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request, when it is done
 
 # PostgreSQL -----------------------------------------------------------------------------------------
 
@@ -144,7 +146,9 @@ def _celery_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url
-    return f"redis+socket://{parts.path}" + (f"?{parts.query.replace('db=', 'virtual_host=')}" if parts.query else "")
+    return f"redis+socket://{parts.path}" + (
+        f"?{parts.query.replace('db=', 'virtual_host=')}" if parts.query else ""
+    )
 
 
 CACHES = {

@@ -36,7 +36,15 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         (None, {"fields": ("email", "password")}),
         (
             "Profile",
-            {"fields": ("full_name", "timezone", "preferred_currency", "risk_tolerance", "trading_experience")},
+            {
+                "fields": (
+                    "full_name",
+                    "timezone",
+                    "preferred_currency",
+                    "risk_tolerance",
+                    "trading_experience",
+                )
+            },
         ),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),

@@ -54,7 +54,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     full_name = models.CharField(max_length=150, blank=True)
     timezone = models.CharField(max_length=64, default="Australia/Sydney", validators=[validate_timezone])
     preferred_currency = models.CharField(
-        max_length=3, default="AUD", validators=[RegexValidator(r"^[A-Z]{3}\Z", "three capital letters, such as AUD")]
+        max_length=3,
+        default="AUD",
+        validators=[RegexValidator(r"^[A-Z]{3}\Z", "three capital letters, such as AUD")],
     )
     risk_tolerance = models.CharField(max_length=10, choices=Risk, default=Risk.MEDIUM)
     trading_experience = models.CharField(max_length=15, choices=Experience, default=Experience.BEGINNER)
@@ -72,7 +74,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = (
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
             models.CheckConstraint(
-                condition=models.Q(risk_tolerance__in=["low", "medium", "high"]), name="user_risk_tolerance_known"
+                condition=models.Q(risk_tolerance__in=["low", "medium", "high"]),
+                name="user_risk_tolerance_known",
             ),
             models.CheckConstraint(
                 condition=models.Q(trading_experience__in=["beginner", "intermediate", "advanced"]),

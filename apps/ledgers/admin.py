@@ -26,7 +26,16 @@ LABELS = {
 class SourceAdmin(ModelAdmin):
     """Collectors: their health, their schedule, and the commands."""
 
-    list_display = ("name", "ledger", "state", "schedule", "records_stored", "last_run", "last_success", "last_error")
+    list_display = (
+        "name",
+        "ledger",
+        "state",
+        "schedule",
+        "records_stored",
+        "last_run",
+        "last_success",
+        "last_error",
+    )
     list_filter = ("ledger", "enabled")
     readonly_fields = ("name", "ledger", "enabled", "watermark", "records_stored")
     actions = ("collect_now", "enable", "disable")
@@ -102,7 +111,17 @@ class CollectionRunAdmin(FactAdmin):
 
 @admin.register(Price)
 class PriceAdmin(FactAdmin):
-    list_display = ("coin_type", "market", "bid", "ask", "last", "crossed", "occurred_at", "observed_at", "origin")
+    list_display = (
+        "coin_type",
+        "market",
+        "bid",
+        "ask",
+        "last",
+        "crossed",
+        "occurred_at",
+        "observed_at",
+        "origin",
+    )
     list_filter = ("market", "crossed", "origin", ("occurred_at", RangeDateTimeFilter))
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type",)
     ordering = ("-occurred_at", "-id")

@@ -77,7 +77,8 @@ class SourceQuerySet(QuerySet["Source"]):
 
         runs = CollectionRun.objects.filter(source=OuterRef("pk"))
         counted = runs.counted()
-        recent = Q(pk__in=counted.order_by("-started_at", "-id").values("pk")[:RECENT_RUNS])
+        newest = CollectionRun.objects.filter(source=OuterRef(OuterRef("pk"))).counted()
+        recent = Q(pk__in=newest.order_by("-started_at", "-id").values("pk")[:RECENT_RUNS])
         rows = runs.order_by().values("source")
         succeeded = Case(When(status__in=("success", "partial"), then=1.0), default=0.0)
         return self.annotate(
@@ -94,7 +95,5 @@ class SourceQuerySet(QuerySet["Source"]):
             last_failure=Subquery(
                 counted.filter(status="failed").order_by("-started_at", "-id").values("finished_at")[:1]
             ),
-            last_error=Subquery(
-                counted.exclude(error="").order_by("-started_at", "-id").values("error")[:1]
-            ),
+            last_error=Subquery(counted.exclude(error="").order_by("-started_at", "-id").values("error")[:1]),
         )

@@ -56,7 +56,7 @@ def probe_broker() -> State:
 
 
 def probe_worker() -> State:
-    answers = current_app.control.ping(timeout=PING_SECONDS, limit=1)
+    answers = current_app.control.ping(timeout=PING_SECONDS, limit=1) or []
     names = [name for answer in answers for name in answer]
     return State(ok=bool(names), detail=f"{names[0]} answers" if names else "no worker answers")
 

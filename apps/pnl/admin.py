@@ -51,7 +51,16 @@ class PositionAdmin(FactAdmin):
 
 @admin.register(DailyTotal)
 class DailyTotalAdmin(FactAdmin):
-    list_display = ("account", "day", "realized_pnl", "sales", "winning_sales", "losing_sales", "volume", "fees")
+    list_display = (
+        "account",
+        "day",
+        "realized_pnl",
+        "sales",
+        "winning_sales",
+        "losing_sales",
+        "volume",
+        "fees",
+    )
     list_select_related = ("account",)
     date_hierarchy = "day"
     ordering = ("-day",)

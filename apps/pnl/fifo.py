@@ -86,7 +86,10 @@ def match(quantity: Decimal, net_proceeds: Decimal, lots: Iterable[OpenLot]) -> 
         if not left:
             break
         taken = min(left, lot.remaining_quantity)
-        cost, proceeds = _share(lot.remaining_cost, taken, lot.remaining_quantity), _share(proceeds_left, taken, left)
+        cost, proceeds = (
+            _share(lot.remaining_cost, taken, lot.remaining_quantity),
+            _share(proceeds_left, taken, left),
+        )
         slices.append(Slice(lot=lot, quantity=taken, cost=cost, proceeds=proceeds))
         left, proceeds_left = left - taken, proceeds_left - proceeds
     return Closing(slices=tuple(slices), unmatched_quantity=left, unmatched_proceeds=proceeds_left)

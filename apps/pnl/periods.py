@@ -39,17 +39,17 @@ def cut(start: date | datetime | None, end: date | datetime | None, timezone: st
     begins, ends = instants(start, end, timezone)
     if begins is not None and ends is not None and begins >= ends:
         return Cut(days=None, edges=())
-    first = None if begins is None else _first_whole_day(begins, zone)
-    last = None if ends is None else _day(ends, zone) - timedelta(days=1)
-    if first is not None and last is not None and first > last:
-        assert begins is not None and ends is not None
-        return Cut(days=None, edges=(Span(begins, ends),))
+    first = last = None
     edges = []
-    if first is not None and begins is not None and begins < (whole := _midnight(first, zone)):
-        edges.append(Span(begins, whole))
-    if last is not None and ends is not None and (whole := _midnight(last + timedelta(days=1), zone)) < ends:
-        edges.append(Span(whole, ends))
-    return Cut(days=Days(first, last), edges=tuple(edges))
+    if begins is not None:
+        first = _first_whole_day(begins, zone)
+        edges.append(Span(begins, _midnight(first, zone)))
+    if ends is not None:
+        last = _day(ends, zone) - timedelta(days=1)
+        edges.append(Span(_midnight(last + timedelta(days=1), zone), ends))
+    if begins is not None and ends is not None and first is not None and last is not None and first > last:
+        return Cut(days=None, edges=(Span(begins, ends),))
+    return Cut(days=Days(first, last), edges=tuple(edge for edge in edges if edge.start < edge.end))
 
 
 def instants(

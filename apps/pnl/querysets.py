@@ -42,7 +42,7 @@ class PositionQuerySet(QuerySet["Position"]):
     def open(self) -> Self:
         return self.filter(quantity__gt=0)
 
-    def by_coin(self) -> QuerySet[Position, dict[str, Any]]:
+    def by_coin(self) -> QuerySet[Any, Any]:
         """Add the books up per coin, in one query: coin_type, total_quantity, total_cost."""
         return (
             self.open()

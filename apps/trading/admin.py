@@ -97,7 +97,17 @@ class OrderAdmin(FactAdmin):
 
 @admin.register(Fill)
 class FillAdmin(FactAdmin):
-    list_display = ("id", "account", "coin_type", "side", "quantity", "price", "value_aud", "fee_aud", "executed_at")
+    list_display = (
+        "id",
+        "account",
+        "coin_type",
+        "side",
+        "quantity",
+        "price",
+        "value_aud",
+        "fee_aud",
+        "executed_at",
+    )
     list_filter = ("side", ("executed_at", RangeDateTimeFilter))
     list_select_related = ("account",)
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type", "=venue_fill_id", "account__user__email")

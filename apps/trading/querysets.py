@@ -41,5 +41,6 @@ class OrderQuerySet(QuerySet["Order"]):
         market = LatestPrice.objects.in_aud().filter(coin_type=OuterRef("coin_type"))
         bid_reached = Exists(market.filter(bid__gte=OuterRef("limit_price")))
         ask_reached = Exists(market.filter(ask__lte=OuterRef("limit_price")))
-        return self.filter(status__in=RESTING).filter(Q(bid_reached, side="sell") | Q(ask_reached, side="buy"))
-
+        return self.filter(status__in=RESTING).filter(
+            Q(bid_reached, side="sell") | Q(ask_reached, side="buy")
+        )

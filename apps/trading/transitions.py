@@ -49,5 +49,11 @@ def record_event(
 ) -> None:
     """Append to the order's history; `source` is empty for a new order."""
     OrderEvent.objects.create(
-        order=order, from_status=source, to_status=target, at=at, actor=actor, reason=reason, inputs=inputs or {}
+        order=order,
+        from_status=source,
+        to_status=target,
+        at=at,
+        actor=actor,
+        reason=reason,
+        inputs=inputs or {},
     )

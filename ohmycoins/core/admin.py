@@ -16,11 +16,12 @@ class EstimatedPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def count(self) -> int:
-        query = self.object_list.query  # type: ignore[union-attr]
+        query = self.object_list.query  # type: ignore[attr-defined]
         if not query.where:
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)", [query.model._meta.db_table]
+                    "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)",
+                    [query.model._meta.db_table],
                 )
                 estimate = int(cursor.fetchone()[0])
             if estimate > COUNTED_UP_TO:
@@ -34,7 +35,7 @@ class FactAdmin(ModelAdmin):
     show_full_result_count = False
     paginator = EstimatedPaginator
     list_per_page = 50
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -13,4 +13,4 @@ def advisory_lock(name: str, *, shared: bool = False) -> None:
         raise RuntimeError(f"advisory lock {name!r} taken outside a transaction: it would hold nothing")
     kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {kind}(hashtextextended(%s, 0))", [name])  # noqa: S608 - two fixed names
+        cursor.execute(f"SELECT {kind}(hashtextextended(%s, 0))", [name])

@@ -5,8 +5,20 @@ from typing import Any
 import structlog
 
 SECRET_NAMES = frozenset(
-    "password token secret api_key api_secret read_only_key read_only_secret authorization cookie sign"
-    " auth_token secret_key".split()
+    [
+        "password",
+        "token",
+        "secret",
+        "api_key",
+        "api_secret",
+        "read_only_key",
+        "read_only_secret",
+        "authorization",
+        "cookie",
+        "sign",
+        "auth_token",
+        "secret_key",
+    ]
 )
 
 

@@ -12,6 +12,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 PRECISION = 78
 AUD_STEP = Decimal("0.00000001")
 QUANTITY_STEP = Decimal("0.00000001")
+PRICE_STEP = Decimal(1).scaleb(-18)
 ZERO = Decimal(0)
 
 decimal.DefaultContext.prec = PRECISION  # threads started later copy it

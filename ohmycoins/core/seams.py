@@ -27,7 +27,9 @@ def check_seams(**_: Any) -> list[CheckMessage]:
             try:
                 implementation = import_string(path)()
             except Exception as error:  # anything at all: the message is the point
-                problems.append(Error(f"{setting}[{slug!r}] = {path!r} cannot be loaded: {error}", id="omc.E001"))
+                problems.append(
+                    Error(f"{setting}[{slug!r}] = {path!r} cannot be loaded: {error}", id="omc.E001")
+                )
                 continue
             if implementation.slug != slug:
                 problems.append(

@@ -14,6 +14,8 @@ from urllib.parse import quote
 # A unix socket's path holds 103 bytes on macOS (107 on Linux), its closing NUL apart.
 SOCKET_PATH_LIMIT = 103
 POSTGRES_SOCKET = ".s.PGSQL.5432"
+# Where anyone may walk and only the owner of a directory may remove it; the first survives a reboot.
+SHELTER, SHORT = Path("/var/tmp"), Path("/tmp")  # noqa: S108 - our own directories there are 0700
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,10 @@ def layout(data_dir: Path) -> Layout:
     data = data_dir.resolve()
     # PostgreSQL refuses to run as root, so root starts it as another user, who must be able to walk
     # to its files. Where a parent is closed we move the files rather than loosen its mode.
-    home = data if os.geteuid() != 0 or walkable(data.parent) else Path("/var/tmp") / _private_name(data)
+    home = data if os.geteuid() != 0 or walkable(data.parent) else SHELTER / _private_name(data)
     run = home / "run"
     if len(os.fsencode(run / POSTGRES_SOCKET)) > SOCKET_PATH_LIMIT:
-        run = Path("/tmp") / _private_name(data)
+        run = SHORT / _private_name(data)
     return Layout(data=data, home=home, run=run)
 
 

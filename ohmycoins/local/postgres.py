@@ -10,7 +10,14 @@ from pathlib import Path
 import psycopg
 
 from ohmycoins.local.paths import Layout, walkable
-from ohmycoins.local.process import Child, StartError, own_directory, reachable_copy, server_identity, wait_until
+from ohmycoins.local.process import (
+    Child,
+    StartError,
+    own_directory,
+    reachable_copy,
+    server_identity,
+    wait_until,
+)
 
 MAJOR = "18"
 DURABLE: Mapping[str, str] = {}
@@ -19,7 +26,11 @@ THROW_AWAY: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "f
 
 
 def start(
-    layout: Layout, *, settings: Mapping[str, str] = DURABLE, database: str = "ohmycoins", keep_fds: tuple[int, ...] = ()
+    layout: Layout,
+    *,
+    settings: Mapping[str, str] = DURABLE,
+    database: str = "ohmycoins",
+    keep_fds: tuple[int, ...] = (),
 ) -> Child:
     """Start PostgreSQL on `layout`'s socket, initialising it the first time, and ensure `database`.
 
@@ -42,7 +53,9 @@ def start(
     child = Child(
         name="postgres",
         command=[
-            str(binaries / "postgres"), "-D", str(layout.postgres),
+            str(binaries / "postgres"),
+            "-D",
+            str(layout.postgres),
             *(part for name, value in options.items() for part in ("-c", f"{name}={value}")),
         ],
         env={**os.environ, "LC_ALL": "C.UTF-8", "PGTZ": "UTC"},
@@ -101,9 +114,8 @@ def _initialise(binaries: Path, directory: Path) -> None:
             str(binaries / "initdb"), "-D", str(directory), "--username=postgres", "--auth=trust",
             "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions",
         ],
-        cwd="/", env={**os.environ, "LC_ALL": "C.UTF-8"}, capture_output=True, text=True,
-        **server_identity(),  # type: ignore[call-overload]
+        check=False, cwd="/", env={**os.environ, "LC_ALL": "C.UTF-8"}, capture_output=True, text=True,
+        **server_identity(),
     )  # fmt: skip
     if done.returncode:
         raise StartError(f"PostgreSQL could not be initialised in {directory}: {done.stderr.strip()}")
-

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -51,7 +51,7 @@ class Child:
 
         Call from the main thread: the death signal is tied to the thread that forks.
         """
-        identity = server_identity() if self.unprivileged else {}
+        identity: Any = server_identity() if self.unprivileged else {}
         output: IO[bytes] | int = subprocess.PIPE
         if self.log:
             output = self.log.open("ab")
@@ -77,9 +77,8 @@ class Child:
     def stop(self) -> None:
         """End it, from polite to certain; return once it is gone."""
         for sent, seconds in self.stop_signals:
-            if not self.alive:
+            if self.process is None or self.process.poll() is not None:
                 return
-            assert self.process is not None
             self.process.send_signal(sent)
             try:
                 self.process.wait(seconds)
@@ -87,7 +86,7 @@ class Child:
                 continue
 
 
-def server_identity() -> dict[str, object]:
+def server_identity() -> dict[str, Any]:
     """Give the Popen arguments that make a server run as `nobody`; none unless we are root."""
     if os.geteuid() != 0:
         return {}

@@ -102,4 +102,3 @@ def _answers(url: str) -> bool:
         return False
     finally:
         client.close()
-

@@ -159,7 +159,11 @@ class Supervisor:
     def _add_command(self, name: str, command: list[str]) -> None:
         def start() -> Child:
             child = Child(
-                name=name, command=command, env=dict(os.environ), cwd=environment.BASE_DIR, keep_fds=(self.lock,)
+                name=name,
+                command=command,
+                env=dict(os.environ),
+                cwd=environment.BASE_DIR,
+                keep_fds=(self.lock,),
             )
             child.start()
             return child
@@ -176,7 +180,7 @@ class Supervisor:
 
     def _prepare(self) -> None:
         """Migrate, create what is missing, and print the login; in a process that ends."""
-        done = subprocess.run([sys.executable, "manage.py", "prepare"], cwd=environment.BASE_DIR)
+        done = subprocess.run([sys.executable, "manage.py", "prepare"], check=False, cwd=environment.BASE_DIR)
         if done.returncode:
             raise StartError("the database could not be prepared: see above")
 

@@ -3,7 +3,10 @@
 from typing import Any
 
 from knox.auth import TokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.request import Request
+
+from apps.accounts.models import User
 
 
 class BearerAuthentication(TokenAuthentication):
@@ -13,3 +16,10 @@ class BearerAuthentication(TokenAuthentication):
         if not token.isascii():
             raise AuthenticationFailed("Invalid token.")
         return super().authenticate_credentials(token)
+
+
+def signed_in(request: Request) -> User:
+    """Give the user who makes the request. Raises NotAuthenticated."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user

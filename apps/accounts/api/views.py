@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 
 from apps.accounts import services
 from apps.accounts.api import serializers
+from apps.accounts.api.auth import signed_in
 from ohmycoins.core.api.routes import has_permission
 from ohmycoins.core.api.throttles import LoginThrottle
 
@@ -68,11 +69,11 @@ class MeView(APIView):
 
     @extend_schema(responses=serializers.UserSerializer)
     def get(self, request: Request) -> Response:
-        return Response(serializers.UserSerializer(request.user).data)
+        return Response(serializers.UserSerializer(signed_in(request)).data)
 
     @extend_schema(request=serializers.UserSerializer(partial=True), responses=serializers.UserSerializer)
     def patch(self, request: Request) -> Response:
-        form = serializers.UserSerializer(request.user, data=request.data, partial=True)
+        form = serializers.UserSerializer(signed_in(request), data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         form.save()
         return Response(form.data)

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.ledgers.api.serializers import CollectorSerializer, PriceSerializer, RunSerializer
-from apps.ledgers.health import health
 from apps.ledgers.models import CollectionRun, LatestPrice, Price, Source
 from apps.ledgers.schedules import collector_schedules
 from apps.ledgers.services import control
@@ -28,7 +27,7 @@ PRICE_SOURCES = ("coinspot_prices",)
 
 
 def _collectors() -> list[dict[str, Any]]:
-    sources = Source.objects.with_health()
+    sources: Any = Source.objects.with_health()
     serializer = CollectorSerializer(sources, many=True, context={"schedules": collector_schedules()})
     return list(serializer.data)
 
@@ -51,10 +50,7 @@ class CollectorsHealthView(APIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        states = {
-            source.name: health(enabled=source.enabled, success_rate=source.success_rate)
-            for source in Source.objects.with_health()
-        }
+        states = {collector["name"]: collector["health"] for collector in _collectors()}
         counts = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
         return Response({"collectors": states, "counts": counts})
 

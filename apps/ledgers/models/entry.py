@@ -14,7 +14,9 @@ class Entry(models.Model):
         BACKFILL = "backfill"
         SEED = "seed"
 
-    run = models.ForeignKey("ledgers.CollectionRun", models.PROTECT, null=True, editable=False, db_index=False)
+    run = models.ForeignKey(
+        "ledgers.CollectionRun", models.PROTECT, null=True, editable=False, db_index=False
+    )
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.OBSERVED)
     occurred_at = models.DateTimeField(help_text="The source's own time (UTC).")
     observed_at = models.DateTimeField(help_text="When we knew (UTC).")

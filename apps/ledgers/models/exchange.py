@@ -58,7 +58,9 @@ class LatestPrice(Quotes):
 
     class Meta:
         ordering = ("coin_type", "market")
-        constraints = (models.UniqueConstraint(fields=["coin_type", "market"], name="latest_price_one_a_market"),)
+        constraints = (
+            models.UniqueConstraint(fields=["coin_type", "market"], name="latest_price_one_a_market"),
+        )
 
     def __str__(self) -> str:
         return f"{self.coin_type}/{self.market}"

@@ -38,13 +38,17 @@ class CollectionRun(models.Model):
     class Meta:
         indexes = (models.Index(fields=["source", "-started_at", "-id"], name="run_source_started"),)
         constraints = (
-            models.UniqueConstraint(fields=["source"], condition=Q(status="running"), name="run_one_at_a_time"),
+            models.UniqueConstraint(
+                fields=["source"], condition=Q(status="running"), name="run_one_at_a_time"
+            ),
             models.CheckConstraint(
-                condition=Q(status="running", finished_at=None) | (~Q(status="running") & Q(finished_at__isnull=False)),
+                condition=Q(status="running", finished_at=None)
+                | (~Q(status="running") & Q(finished_at__isnull=False)),
                 name="run_finished_unless_running",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["running", "success", "partial", "failed", "skipped"]), name="run_status_known"
+                condition=Q(status__in=["running", "success", "partial", "failed", "skipped"]),
+                name="run_status_known",
             ),
         )
 

@@ -23,7 +23,9 @@ class Source(models.Model):
         null=True, blank=True, help_text="Everything up to here has been collected (UTC)."
     )
 
-    records_stored = models.PositiveBigIntegerField(default=0, help_text="Entries stored since the beginning.")
+    records_stored = models.PositiveBigIntegerField(
+        default=0, help_text="Entries stored since the beginning."
+    )
 
     objects: ClassVar[SourceQuerySet] = SourceQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -17,5 +17,8 @@ def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 when every part is alive, else 503; with each one's state."""
     states = probe_all()
     ok = all(state.ok for state in states.values())
-    parts = {name: {"status": "ok" if state.ok else "down", "detail": state.detail} for name, state in states.items()}
+    parts = {
+        name: {"status": "ok" if state.ok else "down", "detail": state.detail}
+        for name, state in states.items()
+    }
     return JsonResponse({"status": "ok" if ok else "unavailable", "checks": parts}, status=200 if ok else 503)

@@ -21,8 +21,12 @@ from ohmycoins.core.symbols import symbol
 COIN_TYPE = OpenApiParameter("coin_type", str)
 ALGORITHM = OpenApiParameter("algorithm_id", int)
 PERIOD = [
-    OpenApiParameter("start_date", OpenApiTypes.DATE, description="A whole day, or an instant that is included."),
-    OpenApiParameter("end_date", OpenApiTypes.DATE, description="A whole day, or an instant that is excluded."),
+    OpenApiParameter(
+        "start_date", OpenApiTypes.DATE, description="A whole day, or an instant that is included."
+    ),
+    OpenApiParameter(
+        "end_date", OpenApiTypes.DATE, description="A whole day, or an instant that is excluded."
+    ),
 ]
 
 

@@ -33,7 +33,9 @@ class Closing(models.Model):
         indexes = (
             models.Index(fields=["account", "closed_at", "id"], name="closing_account_closed"),
             models.Index(
-                fields=["account", "closed_at"], condition=Q(unmatched_quantity__gt=0), name="closing_unmatched"
+                fields=["account", "closed_at"],
+                condition=Q(unmatched_quantity__gt=0),
+                name="closing_unmatched",
             ),
         )
         constraints = (
@@ -73,7 +75,8 @@ class Match(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["closing", "lot"], name="match_once"),
             models.CheckConstraint(
-                condition=positive("quantity") & Q(realized_pnl=F("proceeds") - F("cost")), name="match_adds_up"
+                condition=positive("quantity") & Q(realized_pnl=F("proceeds") - F("cost")),
+                name="match_adds_up",
             ),
         )
 

@@ -15,7 +15,9 @@ class Lot(models.Model):
 
     fill = models.OneToOneField(Fill, models.PROTECT, related_name="lot")
     account = models.ForeignKey(Account, models.PROTECT, related_name="lots", db_index=False)
-    algorithm_id = models.BigIntegerField(null=True, blank=True, help_text="Whose book it is in; null = manual.")
+    algorithm_id = models.BigIntegerField(
+        null=True, blank=True, help_text="Whose book it is in; null = manual."
+    )
     coin_type = models.CharField(max_length=20)
     quantity = QuantityField()
     remaining_quantity = QuantityField()
@@ -64,7 +66,9 @@ class Position(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["account", "coin_type", "algorithm_id"], nulls_distinct=False, name="position_one_a_book"
+                fields=["account", "coin_type", "algorithm_id"],
+                nulls_distinct=False,
+                name="position_one_a_book",
             ),
             models.CheckConstraint(
                 condition=not_negative("quantity") & not_negative("cost"), name="position_not_negative"

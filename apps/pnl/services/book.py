@@ -123,7 +123,11 @@ def book_fill(fill: FillRecord) -> None:
 def book_overdue(*, limit: int = 100) -> int:
     """Try again to book the fills that could not be; return how many were."""
     booked = 0
-    due = BookingFailure.objects.filter(next_at__lte=clock.now()).order_by("next_at").values_list("fill_id", flat=True)
+    due = (
+        BookingFailure.objects.filter(next_at__lte=clock.now())
+        .order_by("next_at")
+        .values_list("fill_id", flat=True)
+    )
     for fill_id in list(due[:limit]):
         booked += _book_again(fill_id)
     return booked
@@ -201,5 +205,3 @@ def _common(fill: FillRecord) -> dict[str, Any]:
 def _execute(statement: str, values: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-
-

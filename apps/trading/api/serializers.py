@@ -41,14 +41,16 @@ class NewOrderSerializer(serializers.Serializer[object]):
     side = serializers.ChoiceField(choices=Order.Side.choices)
     order_type = serializers.ChoiceField(choices=Order.Type.choices)
     quantity = PositiveDecimalField(required=False)
-    amount_aud = PositiveDecimalField(required=False, help_text="Market buys only: what to spend, fee included.")
+    amount_aud = PositiveDecimalField(
+        required=False, help_text="Market buys only: what to spend, fee included."
+    )
     price = PositiveDecimalField(required=False, help_text="Limit orders only: AUD per coin.")
     account = serializers.IntegerField(required=False, min_value=1)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         unknown = set(self.initial_data) - set(self.fields)
         if unknown:
-            raise serializers.ValidationError({name: "is not a field of an order" for name in sorted(unknown)})
+            raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "is not a field of an order"))
         if ("quantity" in attrs) == ("amount_aud" in attrs):
             raise serializers.ValidationError("give either quantity or, for a market buy, amount_aud")
         if "amount_aud" in attrs and (attrs["side"], attrs["order_type"]) != (BUY, MARKET):
@@ -90,4 +92,12 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 class OrderEventSerializer(serializers.ModelSerializer[OrderEvent]):
     class Meta:
         model = OrderEvent
-        fields: ClassVar[tuple[str, ...]] = ("id", "from_status", "to_status", "at", "actor", "reason", "inputs")
+        fields: ClassVar[tuple[str, ...]] = (
+            "id",
+            "from_status",
+            "to_status",
+            "at",
+            "actor",
+            "reason",
+            "inputs",
+        )

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.api.auth import signed_in
 from apps.trading.api import serializers
 from apps.trading.models import Account, Order, OrderEvent
 from apps.trading.services.accounts import account_of, default_account, open_account
@@ -33,7 +34,7 @@ class OrderDenied(Refused):
 
 def account_param(request: Request) -> Account:
     """Give the account that the query names, or the default one. Raises Invalid or NoSuchAccount."""
-    return account_of(request.user, id_param(request, "account"))
+    return account_of(signed_in(request), id_param(request, "account"))
 
 
 class AccountsView(ListAPIView[Account]):
@@ -43,27 +44,27 @@ class AccountsView(ListAPIView[Account]):
     ordering = "id"
 
     def get_queryset(self) -> QuerySet[Account]:
-        default_account(self.request.user)  # opened on first use
+        default_account(signed_in(self.request))  # opened on first use
         return Account.objects.of(self.request.user)
 
     @extend_schema(request=serializers.NewAccountSerializer, responses={201: serializers.AccountSerializer})
     def post(self, request: Request) -> Response:
         form = serializers.NewAccountSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        account = open_account(user=request.user, **form.validated_data)
+        account = open_account(user=signed_in(request), **form.validated_data)
         return Response(serializers.AccountSerializer(account).data, status=201)
 
 
 class AccountView(APIView):
     @extend_schema(responses=serializers.AccountSerializer)
     def get(self, request: Request, pk: str) -> Response:
-        return Response(serializers.AccountSerializer(account_of(request.user, int(pk))).data)
+        return Response(serializers.AccountSerializer(account_of(signed_in(request), int(pk))).data)
 
     @extend_schema(
         request=serializers.AccountChangeSerializer(partial=True), responses=serializers.AccountSerializer
     )
     def patch(self, request: Request, pk: str) -> Response:
-        account = account_of(request.user, int(pk))
+        account = account_of(signed_in(request), int(pk))
         form = serializers.AccountChangeSerializer(account, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         name = form.validated_data.get("name", account.name)
@@ -105,11 +106,13 @@ class OrdersView(ListAPIView[Order]):
     def post(self, request: Request) -> Response:
         form = serializers.NewOrderSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        account = account_of(request.user, form.validated_data.get("account"))
+        account = account_of(signed_in(request), form.validated_data.get("account"))
         key = request.headers.get("Idempotency-Key", "").strip() or None
         if key and (len(key) > KEY_LIMIT or not key.isprintable()):
             raise Invalid(f"Idempotency-Key is longer than {KEY_LIMIT} characters or has control characters")
-        order = place_order(user=request.user, account=account, ticket=form.ticket(), idempotency_key=key)
+        order = place_order(
+            user=signed_in(request), account=account, ticket=form.ticket(), idempotency_key=key
+        )
         if order.denials:
             raise OrderDenied(order)
         return Response(serializers.OrderSerializer(order).data, status=202)

@@ -41,7 +41,9 @@ class Account(models.Model):
         ordering = ("id",)
         constraints = (
             models.UniqueConstraint(fields=["user", "name"], name="account_name_unique"),
-            models.UniqueConstraint(fields=["user"], condition=Q(is_default=True), name="account_one_default"),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(is_default=True), name="account_one_default"
+            ),
             models.CheckConstraint(condition=Q(mode__in=["paper", "live"]), name="account_mode_known"),
             models.CheckConstraint(
                 condition=Q(status__in=["active", "reduce_only", "inactive"]), name="account_status_known"

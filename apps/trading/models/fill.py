@@ -62,7 +62,9 @@ class Holding(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["account", "coin_type", "algorithm_id"], nulls_distinct=False, name="holding_one_a_book"
+                fields=["account", "coin_type", "algorithm_id"],
+                nulls_distinct=False,
+                name="holding_one_a_book",
             ),
         )
 

@@ -13,7 +13,7 @@ from apps.trading.querysets import OrderQuerySet
 from apps.trading.states import IN_FLIGHT, RESTING, TRANSITIONS, UNRESOLVED, Status, values
 from ohmycoins.core import clock
 from ohmycoins.core.fields import AudField, PriceField, QuantityField, not_negative
-from ohmycoins.core.money import round_aud
+from ohmycoins.core.money import ZERO
 
 
 class Order(models.Model):
@@ -29,18 +29,24 @@ class Order(models.Model):
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="orders", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
-    algorithm_id = models.BigIntegerField(null=True, blank=True, help_text="Whose book it belongs to; null = manual.")
+    algorithm_id = models.BigIntegerField(
+        null=True, blank=True, help_text="Whose book it belongs to; null = manual."
+    )
     coin_type = models.CharField(max_length=20)
     side = models.CharField(max_length=4, choices=Side)
     order_type = models.CharField(max_length=6, choices=Type)
     requested_quantity = QuantityField(null=True, help_text="What was asked for.")
     amount_aud = AudField(null=True, help_text="What was to be spent, for a market buy by amount.")
-    quantity = QuantityField(null=True, help_text="What is ordered; null only if denied before it could be sized.")
+    quantity = QuantityField(
+        null=True, help_text="What is ordered; null only if denied before it could be sized."
+    )
     price = PriceField(null=True, help_text="The limit that was asked for.")
-    limit_price = PriceField(null=True, help_text="The worst price accepted: the limit, or a market order's collar.")
+    limit_price = PriceField(
+        null=True, help_text="The worst price accepted: the limit, or a market order's collar."
+    )
     status = models.CharField(max_length=16, choices=[(status, status) for status in values(Status)])
     filled_quantity = QuantityField(default=0)
-    filled_value_aud = AudField(default=0)
+    average_fill_price = PriceField(null=True, help_text="Mean price of its fills, AUD per coin.")
     fee_aud = AudField(default=0)
     reserved_aud = AudField(default=0)
     reserved_quantity = QuantityField(default=0)
@@ -61,8 +67,12 @@ class Order(models.Model):
         indexes = (
             models.Index(fields=["account", "-created_at", "-id"], name="order_account_created"),
             models.Index(fields=["next_at", "account"], condition=Q(status="pending"), name="order_queue"),
-            models.Index(fields=["account", "id"], condition=Q(status__in=values(IN_FLIGHT)), name="order_in_flight"),
-            models.Index(fields=["coin_type", "side"], condition=Q(status__in=values(RESTING)), name="order_resting"),
+            models.Index(
+                fields=["account", "id"], condition=Q(status__in=values(IN_FLIGHT)), name="order_in_flight"
+            ),
+            models.Index(
+                fields=["coin_type", "side"], condition=Q(status__in=values(RESTING)), name="order_resting"
+            ),
         )
         constraints = (
             models.UniqueConstraint(fields=["user", "idempotency_key"], name="order_idempotency_key"),
@@ -78,7 +88,8 @@ class Order(models.Model):
                 name="order_sized_unless_denied",
             ),
             models.CheckConstraint(
-                condition=not_negative("reserved_aud") & not_negative("reserved_quantity"), name="order_reserves"
+                condition=not_negative("reserved_aud") & not_negative("reserved_quantity"),
+                name="order_reserves",
             ),
             models.CheckConstraint(
                 condition=not_negative("filled_quantity")
@@ -91,7 +102,9 @@ class Order(models.Model):
                 name="moves_by_the_table",
                 field="status",
                 transitions=sorted(
-                    (source.value, target.value) for source, targets in TRANSITIONS.items() for target in targets
+                    (source.value, target.value)
+                    for source, targets in TRANSITIONS.items()
+                    for target in targets
                 ),
             ),
             pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
@@ -101,9 +114,10 @@ class Order(models.Model):
         return f"#{self.pk} {self.side} {self.coin_type} {self.status}"
 
     @property
-    def average_fill_price(self) -> Decimal | None:
-        """Give the mean price of its fills in AUD, rounded to 8 decimals for display."""
-        return round_aud(self.filled_value_aud / self.filled_quantity) if self.filled_quantity else None
+    def open_quantity(self) -> Decimal:
+        """Give the coins that are still to be filled."""
+        left: Decimal = (self.quantity or ZERO) - self.filled_quantity
+        return left
 
 
 class OrderEvent(models.Model):

@@ -106,11 +106,10 @@ def _submit(order: Order, venue: SimulatedVenue, now: datetime) -> None:
 
 def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> None:
     market = read_market(order.coin_type)
-    if market.quote is None or order.quantity is None or order.limit_price is None:
+    if market.quote is None or order.limit_price is None:
         return
-    open_quantity = order.quantity - order.filled_quantity
     execution = venue.rest(
-        side=order.side, quantity=open_quantity, limit_price=order.limit_price, quote=market.quote
+        side=order.side, quantity=order.open_quantity, limit_price=order.limit_price, quote=market.quote
     )
     if execution:
         _record(order, execution, venue, now)

@@ -1,18 +1,18 @@
 """Record what the venue filled: cash, coins and the order move together, or not at all."""
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import structlog
 from django.db import connection
 from django.db.models import F
 
 from apps.trading.models import Account, Fill, Order
-from apps.trading.records import BUY, FillRecord
+from apps.trading.records import BUY, SELL, FillRecord
 from apps.trading.signals import fill_recorded
 from apps.trading.states import Status
 from apps.trading.transitions import move
-from ohmycoins.core.money import plain, round_aud
+from ohmycoins.core.money import PRICE_STEP, ZERO, plain, round_aud
 
 log = structlog.get_logger(__name__)
 
@@ -68,17 +68,20 @@ def as_record(fill: Fill, account: Account) -> FillRecord:
     )
 
 
+def _mean_price(order: Order, fill: Fill, filled: Decimal) -> Decimal:
+    before = order.filled_quantity * (order.average_fill_price or ZERO)
+    mean: Decimal = (before + fill.quantity * fill.price) / filled
+    return mean.quantize(PRICE_STEP, ROUND_HALF_EVEN)
+
+
 def _move_order(order: Order, fill: Fill, actor: str) -> None:
     """Count the fill into the order and release what it no longer needs to reserve."""
-    assert order.quantity is not None
-    filled = order.filled_quantity + fill.quantity
-    done = filled == order.quantity
-    left = (order.quantity - filled) / (order.quantity - order.filled_quantity)
+    filled, left = order.filled_quantity + fill.quantity, order.open_quantity - fill.quantity
     move(
-        order, Status.FILLED if done else Status.PARTIALLY_FILLED, at=fill.executed_at, actor=actor,
+        order, Status.PARTIALLY_FILLED if left else Status.FILLED, at=fill.executed_at, actor=actor,
         reason="filled", inputs={"fill_id": fill.pk, "quantity": plain(fill.quantity), "price": plain(fill.price)},
-        filled_quantity=filled, filled_value_aud=order.filled_value_aud + fill.value_aud,
-        fee_aud=order.fee_aud + fill.fee_aud, filled_at=fill.executed_at if done else None,
-        reserved_aud=round_aud(order.reserved_aud * left),
-        reserved_quantity=order.quantity - filled if order.reserved_quantity else 0,
+        filled_quantity=filled, average_fill_price=_mean_price(order, fill, filled),
+        fee_aud=order.fee_aud + fill.fee_aud, filled_at=None if left else fill.executed_at,
+        reserved_aud=round_aud(order.reserved_aud * left / order.open_quantity),
+        reserved_quantity=left if order.side == SELL else 0,
     )  # fmt: skip

@@ -69,7 +69,9 @@ def read_standing(account: Account, ticket: Ticket) -> Standing:
     """Count what the locked account can trade with, its orders in flight subtracted."""
     in_flight = Order.objects.in_flight().filter(account=account)
     if ticket.side == SELL:
-        held = Holding.objects.filter(account=account, coin_type=ticket.coin_type).aggregate(all=Sum("quantity"))
+        held = Holding.objects.filter(account=account, coin_type=ticket.coin_type).aggregate(
+            all=Sum("quantity")
+        )
         reserved = in_flight.filter(coin_type=ticket.coin_type).aggregate(all=Sum("reserved_quantity"))
         return Standing(
             is_active=account.status == Account.Status.ACTIVE,
@@ -131,7 +133,9 @@ def _record_acceptance(order: Order) -> None:
 
 def _digest(account: Account, ticket: Ticket) -> str:
     """Fingerprint what was asked for, so that a key is tied to one request."""
-    said = {name: plain(value) if hasattr(value, "quantize") else value for name, value in asdict(ticket).items()}
+    said = {
+        name: plain(value) if hasattr(value, "quantize") else value for name, value in asdict(ticket).items()
+    }
     return hashlib.sha256(json.dumps([account.pk, said], sort_keys=True).encode()).hexdigest()
 
 
@@ -144,5 +148,3 @@ def _earlier(user: User, key: str, digest: str) -> Order | None:
             detail={"order_id": order.pk},
         )
     return order
-
-

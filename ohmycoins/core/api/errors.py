@@ -33,7 +33,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, OperationalError | InterfaceError):
         set_rollback()
         log.error("database.unavailable", error=type(error).__name__)
-        body = error_body("DATABASE_UNAVAILABLE", "The database is not available; nothing was done. Try again.")
+        body = error_body(
+            "DATABASE_UNAVAILABLE", "The database is not available; nothing was done. Try again."
+        )
         return Response(body, status=503, headers={"Retry-After": "5"})
     if not isinstance(error, exceptions.APIException):
         return None
@@ -79,7 +81,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
-    return _answer(request, 403, "PERMISSION_DENIED", "You may not do this, or the form is too old: reload it.")
+    return _answer(
+        request, 403, "PERMISSION_DENIED", "You may not do this, or the form is too old: reload it."
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

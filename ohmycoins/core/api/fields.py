@@ -1,7 +1,7 @@
 """Write numbers as strings in plain notation, and read them exactly."""
 
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from rest_framework import serializers
 
@@ -18,7 +18,7 @@ class PlainDecimalField(serializers.DecimalField):
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool | float):
             self.fail("invalid")
-        return cast(Decimal, super().to_internal_value(data))
+        return super().to_internal_value(data)
 
     def to_representation(self, value: Any) -> str:
         return money.plain(value if isinstance(value, Decimal) else Decimal(value))

@@ -13,7 +13,7 @@ class ExactJSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> object:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
             return money.loads_exact(stream.read().decode("utf-8"))
         except (ValueError, RecursionError) as error:

@@ -36,7 +36,9 @@ class Command(BaseCommand):
             cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
             version = cursor.fetchone()[0]
         if version < settings.SERVER_MINIMUM:
-            raise CommandError(f"PostgreSQL {version} is too old: {settings.SERVER_MINIMUM} or newer is needed")
+            raise CommandError(
+                f"PostgreSQL {version} is too old: {settings.SERVER_MINIMUM} or newer is needed"
+            )
 
     def _ensure_admin(self) -> None:
         if User.objects.filter(is_superuser=True).exists():
@@ -44,5 +46,9 @@ class Command(BaseCommand):
         email = settings.OMC_ADMIN_EMAIL
         password = settings.OMC_ADMIN_PASSWORD or secrets.token_urlsafe(12)
         User.objects.create_superuser(email, password)
-        shown = "the one in OMC_ADMIN_PASSWORD" if settings.OMC_ADMIN_PASSWORD else f"{password}   (shown only now)"
+        shown = (
+            "the one in OMC_ADMIN_PASSWORD"
+            if settings.OMC_ADMIN_PASSWORD
+            else f"{password}   (shown only now)"
+        )
         self.stdout.write(f"\n  Login:    {email}\n  Password: {shown}\n")
