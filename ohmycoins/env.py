@@ -9,12 +9,22 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()
+
+class Env(environ.FileAwareEnv):  # type: ignore[misc]
+    """django-environ's typed readers; what ends a file's last line is not part of its value."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        value = super().get_value(var, *args, **kwargs)
+        return value.strip() if isinstance(value, str) else value
+
+
+env = Env()
 
 
 def load() -> None:

@@ -5,6 +5,9 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from ohmycoins import env as environment
 from ohmycoins.core import logs, money  # noqa: F401 - money raises the decimal precision of every process
 from ohmycoins.env import BASE_DIR, env
@@ -155,7 +158,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        # It only counts requests: when it is away, go on without it at once.
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": Retry(NoBackoff(), 0)},
         "KEY_PREFIX": "omc",
     }
 }

@@ -43,6 +43,8 @@ class GuardedScheduler(DatabaseScheduler):
     def _renew(self) -> None:
         try:
             close_old_connections()
+            if dead := _dead_neighbour(heartbeat.holder_of(ROLE)):
+                heartbeat.release(ROLE, holder=dead)
             self._held = heartbeat.hold(ROLE, holder=self._holder, now=clock.now())
         except (DatabaseError, InterfaceError) as error:
             self._held = False
@@ -51,3 +53,17 @@ class GuardedScheduler(DatabaseScheduler):
         if not self._held and not self._waiting:
             log.warning("beat.waiting", reason="another beat holds the role, or the database is away")
         self._waiting = not self._held
+
+
+def _dead_neighbour(holder: str | None) -> str | None:
+    """Give `holder` if it was a process of this host that is gone: its lease need not be waited for."""
+    host, _, pid = (holder or "").rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return holder
+    except PermissionError:
+        pass  # alive, and another user's
+    return None

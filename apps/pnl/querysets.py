@@ -116,7 +116,6 @@ class ClosingQuerySet(QuerySet["Closing"]):
         won, lost = Q(realized_pnl__gt=0), Q(realized_pnl__lt=0)
         matched = Q(unmatched_quantity__lt=F("quantity"))
         sums = self.aggregate(
-            realized_pnl=_total("realized_pnl"),
             sales=Count("pk", filter=matched),
             winning_sales=Count("pk", filter=won),
             losing_sales=Count("pk", filter=lost),
@@ -124,5 +123,6 @@ class ClosingQuerySet(QuerySet["Closing"]):
             loss=_total("realized_pnl", filter=lost),
             largest_win=Coalesce(Max("realized_pnl", filter=won), _ZERO),
             largest_loss=Coalesce(Min("realized_pnl", filter=lost), _ZERO),
+            realized_pnl=_total("realized_pnl"),  # last: from here on the name means this sum
         )
         return Results(**sums)

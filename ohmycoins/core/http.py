@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from ohmycoins.core.errors import PermanentError, TransientError
 
@@ -64,15 +65,16 @@ def fetch(
             body = _read(answer, where, deadline, max_bytes)
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Page(status=answer.status_code, headers=headers, body=body)
-    except requests.Timeout as error:
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise TransientError(f"{where} did not answer in time") from error
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise TransientError(f"{where} could not be reached: {_reason(error)}") from error
 
 
 def _read(answer: requests.Response, where: str, deadline: float, max_bytes: int) -> bytes:
     body = bytearray()
-    for chunk in answer.iter_content(CHUNK_BYTES):
+    # One read at a time, as much as has come: waiting for a full chunk would outlast the deadline.
+    while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > max_bytes:
             raise PermanentError(f"{where} answered more than {max_bytes:,} bytes")
@@ -81,7 +83,7 @@ def _read(answer: requests.Response, where: str, deadline: float, max_bytes: int
     return bytes(body)
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: Exception) -> str:
     """Say what went wrong without the URL that requests puts into its messages."""
     cause: BaseException | None = error
     while cause is not None:

@@ -7,6 +7,7 @@ ever round. Python's default of 28 would round silently.
 
 import decimal
 import json
+import re
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 PRECISION = 78
@@ -14,6 +15,7 @@ AUD_STEP = Decimal("0.00000001")
 QUANTITY_STEP = Decimal("0.00000001")
 PRICE_STEP = Decimal(1).scaleb(-18)
 ZERO = Decimal(0)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?\Z", re.ASCII)
 
 decimal.DefaultContext.prec = PRECISION  # threads started later copy it
 decimal.getcontext().prec = PRECISION
@@ -39,6 +41,17 @@ def plain(number: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Read a finite number in plain or exponent notation.
+
+    Raises ValueError for anything else that Decimal would accept: NaN, Infinity, "1_000", digits of
+    other scripts.
+    """
+    if not _NUMBER.match(text):
+        raise ValueError(f"{text[:40]!r} is not a number")
+    return Decimal(text)
 
 
 def loads_exact(body: str | bytes) -> object:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
@@ -16,6 +18,16 @@ class BearerAuthentication(TokenAuthentication):
         if not token.isascii():
             raise AuthenticationFailed("Invalid token.")
         return super().authenticate_credentials(token)
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describe the header to readers of the schema."""
+
+    target_class = BearerAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> Any:
+        return build_bearer_security_scheme_object("Authorization", "Bearer")
 
 
 def signed_in(request: Request) -> User:

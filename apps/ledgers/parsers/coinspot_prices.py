@@ -8,9 +8,10 @@ occurred in the minute in which it was read, and the first reading of a minute s
 
 import json
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from apps.ledgers.records import Parsed, PriceRecord, Reject, UnreadablePage
+from ohmycoins.core.money import parse_decimal
 from ohmycoins.core.symbols import is_symbol
 
 SIDES = ("bid", "ask", "last")
@@ -69,10 +70,10 @@ def _price(prices: object, side: str) -> Decimal:
     if isinstance(given, str) and given.strip().lower() == "nan":
         raise _Unpriced
     try:
-        price = Decimal(given)
-    except InvalidOperation as error:
+        price = parse_decimal(given.strip()) if isinstance(given, str) else Decimal(given)
+    except ValueError as error:
         raise ValueError(f"{side} is not a number") from error
-    if not price.is_finite() or not 0 < price < LARGEST:
+    if not 0 < price < LARGEST:
         raise ValueError(f"{side} is not between 0 and {LARGEST:,}")
     exponent = price.as_tuple().exponent
     if isinstance(exponent, int) and -exponent > DECIMALS:

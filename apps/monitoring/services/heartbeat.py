@@ -28,6 +28,11 @@ def release(name: str, *, holder: str) -> None:
     Heartbeat.objects.filter(name=name, holder=holder).delete()
 
 
+def holder_of(name: str) -> str | None:
+    """Give who held the role last."""
+    return Heartbeat.objects.filter(name=name).values_list("holder", flat=True).first()
+
+
 def age(name: str, *, now: datetime) -> timedelta | None:
     """Give the time since the last sign of life; None if there was none."""
     at = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()

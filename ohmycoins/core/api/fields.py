@@ -16,9 +16,12 @@ class PlainDecimalField(serializers.DecimalField):
         super().__init__(**({"max_digits": 38, "decimal_places": 18} | kwargs))
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, bool | float):
+        if isinstance(data, int | Decimal) and not isinstance(data, bool):
+            return super().to_internal_value(data)
+        try:
+            return super().to_internal_value(money.parse_decimal(str(data).strip()))
+        except ValueError:
             self.fail("invalid")
-        return super().to_internal_value(data)
 
     def to_representation(self, value: Any) -> str:
         return money.plain(value if isinstance(value, Decimal) else Decimal(value))

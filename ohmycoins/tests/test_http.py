@@ -1,0 +1,112 @@
+"""Fetching within limits, from a real server that misbehaves."""
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ohmycoins.core.errors import PermanentError, TransientError
+from ohmycoins.core.http import fetch
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        getattr(self, self.path.split("?")[0].strip("/"))()
+
+    def _send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def fine(self) -> None:
+        self._send(200, b"ok", X_Test="yes")
+
+    def busy(self) -> None:
+        self._send(429, b"")
+
+    def down(self) -> None:
+        self._send(503, b"")
+
+    def missing(self) -> None:
+        self._send(404, b"")
+
+    def moved(self) -> None:
+        self._send(302, b"", Location="/fine")
+
+    def bomb(self) -> None:
+        self._send(200, gzip.compress(b"0" * 50_000_000), Content_Encoding="gzip")
+
+    def cut(self) -> None:
+        self._send(200, b"half", Content_Length="100")
+
+    def drip(self) -> None:
+        self._send(200, b"")
+        for _ in range(100):
+            self.wfile.write(b".")
+            self.wfile.flush()
+            time.sleep(0.05)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_page_has_status_headers_and_body(site: str) -> None:
+    page = fetch(f"{site}/fine", user_agent="test")
+    assert (page.status, page.headers["x-test"], page.body) == (200, "yes", b"ok")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "said"),
+    [
+        ("busy", TransientError, "answered 429"),
+        ("down", TransientError, "answered 503"),
+        ("missing", PermanentError, "answered 404"),
+        ("moved", PermanentError, "answered 302"),
+        ("cut", TransientError, "could not be reached"),
+    ],
+)
+def test_failure_says_whether_to_come_back_and_hides_the_query(
+    site: str, path: str, kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        fetch(f"{site}/{path}?auth_token=secret", user_agent="test")
+    assert "secret" not in str(caught.value)
+
+
+def test_slow_drip_ends_when_the_time_is_up(site: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(TransientError, match="time was up"):
+        fetch(f"{site}/drip", user_agent="test", total_seconds=0.3)
+    assert time.monotonic() - began < 3
+
+
+def test_gzip_bomb_is_cut_off(site: str) -> None:
+    with pytest.raises(PermanentError, match="more than 1,000,000 bytes"):
+        fetch(f"{site}/bomb", user_agent="test", max_bytes=1_000_000)
+
+
+def test_refused_connection_says_so_without_the_query() -> None:
+    with pytest.raises(TransientError, match="Connection refused") as caught:
+        fetch("http://127.0.0.1:1/x?key=secret", user_agent="test")
+    assert "secret" not in str(caught.value)
+
+
+def test_socket_guard_refuses_the_outside() -> None:
+    with pytest.raises(RuntimeError, match="a test tried to reach"):
+        fetch("http://192.0.2.1/", user_agent="test")

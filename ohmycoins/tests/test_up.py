@@ -1,0 +1,261 @@
+"""`make up` as its user meets it: real servers, real workers, real kills.
+
+One installation lives through the whole module, in order: it starts, trades, is killed piece by
+piece, and stops. After every kill each order must have one fill, booked once.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal as D
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+import requests
+
+from ohmycoins.env import BASE_DIR
+from ohmycoins.local.paths import layout
+
+PAGE = b'{"status":"ok","prices":{"btc":{"bid":"129051.79","ask":"129966.15","last":"130487.3453"}}}'
+PASSWORD = "correct horse battery"
+
+
+class Prices(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+def wait_for(ready: Callable[[], Any], seconds: float = 60) -> Any:
+    """Give the first true value of `ready`, asked every 0.1 s."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if found := ready():
+                return found
+        except (requests.RequestException, psycopg.Error):
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"did not happen within {seconds} s")
+
+
+class Installation:
+    """A data directory, and whatever `python -m ohmycoins.local` runs in it."""
+
+    def __init__(self, home: Path, source: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.home = home
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")} | {
+            "OMC_DATA_DIR": str(home / "data"), "OMC_PORT": str(self.port), "OMC_ADMIN_PASSWORD": PASSWORD,
+            "COINSPOT_URL": source, "OMC_ENV_FILE": str(home / "none"), "PYTHONUNBUFFERED": "1",
+        }  # fmt: skip
+        self.log = home / "log"
+        self.supervisor: psutil.Popen | None = None
+
+    def up(self) -> None:
+        self.supervisor = self.spawn()
+        wait_for(lambda: requests.get(f"{self.base}/health", timeout=5).status_code == 200, 90)
+
+    def spawn(self) -> psutil.Popen:
+        with self.log.open("ab") as log:
+            return psutil.Popen(
+                [sys.executable, "-m", "ohmycoins.local"], cwd=BASE_DIR, env=self.env, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def children(self) -> list[psutil.Process]:
+        """Find what the supervisor started, and what that started."""
+        assert self.supervisor is not None
+        return list(self.supervisor.children(recursive=True))
+
+    def processes(self) -> list[psutil.Process]:
+        """Find every process of this installation by its environment, supervised or orphaned."""
+        mine = []
+        for process in psutil.process_iter():
+            try:
+                if (
+                    process.environ().get("OMC_DATA_DIR") == self.env["OMC_DATA_DIR"]
+                    and process.status() != "zombie"
+                ):
+                    mine.append(process)
+            except (psutil.AccessDenied, psutil.NoSuchProcess):
+                continue
+        return mine
+
+    def named(self, words: str) -> list[psutil.Process]:
+        return [process for process in self.processes() if words in " ".join(process.cmdline())]
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        return requests.request(
+            method, f"{self.base}/api/v1/{path}", headers=self.headers(), timeout=10, **options
+        )
+
+    def headers(self) -> dict[str, str]:
+        if not hasattr(self, "token"):
+            login = {"email": "admin@localhost", "password": PASSWORD}
+            self.token = requests.post(f"{self.base}/api/v1/auth/token", json=login, timeout=10).json()[
+                "token"
+            ]
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def order(self, side: str = "buy", **amounts: str) -> int:
+        body = {"coin_type": "BTC", "side": side, "order_type": "market", **amounts}
+        answer = self.call("post", "floor/orders", json=body)
+        assert answer.status_code == 202, answer.text
+        return int(answer.json()["id"])
+
+    def filled(self, order_id: int) -> dict[str, Any]:
+        return wait_for(
+            lambda: (
+                (order := self.call("get", f"floor/orders/{order_id}").json())["status"] == "filled" and order
+            )
+        )
+
+    def query(self, statement: str) -> Any:
+        run = layout(self.home / "data").run
+        with psycopg.connect(
+            host=str(run), user="postgres", dbname="ohmycoins", connect_timeout=5
+        ) as connection:
+            return connection.execute(statement).fetchone()  # type: ignore[arg-type]
+
+    def require_once_each(self) -> None:
+        """Wait until the queue is empty; then every order has one fill and every fill is booked once."""
+        wait_for(
+            lambda: self.query(
+                "SELECT count(*) = 0 FROM trading_order WHERE status NOT IN ('filled', 'denied')"
+            )[0]
+        )
+        orders, fills, distinct, lots, closings = self.query(
+            "SELECT (SELECT count(*) FROM trading_order WHERE status = 'filled'), count(*), count(DISTINCT order_id),"
+            " (SELECT count(*) FROM pnl_lot), (SELECT count(*) FROM pnl_closing) FROM trading_fill"
+        )
+        assert orders == fills == distinct == lots + closings
+        cash, cost, gain = self.query(
+            "SELECT (SELECT sum(cash_aud) FROM trading_account), (SELECT sum(remaining_cost) FROM pnl_lot),"
+            " (SELECT coalesce(sum(realized_pnl), 0) FROM pnl_match)"
+        )
+        assert cash + cost - gain == 100_000
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Prices)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def installation(source: str) -> Iterator[Installation]:
+    with tempfile.TemporaryDirectory(prefix="omc-up-", dir="/tmp", ignore_cleanup_errors=True) as home:
+        os.chmod(home, 0o711)
+        found = Installation(Path(home), source)
+        found.up()
+        yield found
+        if found.supervisor and found.supervisor.is_running():
+            found.supervisor.send_signal(signal.SIGINT)
+            found.supervisor.wait(90)
+        for process in found.processes():
+            process.kill()
+
+
+def test_collects_by_itself_and_says_so(installation: Installation) -> None:
+    status = wait_for(
+        lambda: (
+            (found := installation.call("get", "collectors/coinspot_prices/status").json())["last_success"]
+            and found
+        )
+    )
+    assert (status["health"], status["schedule"], status["records_stored"]) == (
+        "healthy",
+        "interval:1:minutes",
+        1,
+    )
+    (price,) = installation.call("get", "ledgers/exchange/latest").json()["results"]
+    assert (price["coin_type"], price["ask"]) == ("BTC", "129966.15")
+
+
+def test_order_is_filled_by_a_worker_and_the_money_adds_up(installation: Installation) -> None:
+    bought = installation.filled(installation.order(amount_aud="1000"))
+    installation.filled(installation.order("sell", quantity=f"{D(bought['quantity']) / 2:.8f}"))
+    portfolio = installation.call("get", "floor/portfolio").json()
+    figures = {name: D(portfolio[name]) for name in ("cash_aud", "total_cost", "realized_pnl")}
+    assert figures["cash_aud"] + figures["total_cost"] - figures["realized_pnl"] == 100_000
+    installation.require_once_each()
+
+
+def test_second_up_in_the_same_folder_says_so_and_exits(installation: Installation) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ohmycoins.local"], cwd=BASE_DIR, env=installation.env, capture_output=True, text=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert installation.supervisor is not None
+    assert f"already running here (process {installation.supervisor.pid})" in done.stdout
+    assert requests.get(f"{installation.base}/health", timeout=5).status_code == 200
+
+
+def test_worker_killed_in_the_middle_of_orders_loses_and_doubles_none(installation: Installation) -> None:
+    for _ in range(3):
+        for _ in range(8):
+            installation.order(quantity="0.00001")
+        for process in installation.named("orders@"):
+            process.kill()
+    installation.require_once_each()
+
+
+def test_redis_killed_loses_no_order(installation: Installation) -> None:
+    (server,) = [process for process in installation.children() if "redis" in " ".join(process.cmdline())]
+    server.kill()
+    ids = [installation.order(quantity="0.00001") for _ in range(5)]
+    for order_id in ids:
+        installation.filled(order_id)
+    installation.require_once_each()
+
+
+def test_supervisor_killed_takes_all_along_and_the_next_up_goes_on(installation: Installation) -> None:
+    for _ in range(8):
+        installation.order(quantity="0.00001")
+    assert installation.supervisor is not None
+    installation.supervisor.kill()
+    installation.supervisor.wait()
+    installation.up()
+    installation.require_once_each()
+
+
+def test_ctrl_c_leaves_no_process_behind(installation: Installation) -> None:
+    assert installation.supervisor is not None
+    started = installation.children()
+    assert len(started) > 8
+    installation.supervisor.send_signal(signal.SIGINT)
+    assert installation.supervisor.wait(90) == 0
+    assert [process for process in started if process.is_running()] == []
+    assert installation.processes() == []
+    assert installation.log.read_text().rstrip().endswith("stopped")
+
+
+def test_log_says_nothing_secret(installation: Installation) -> None:
+    log = installation.log.read_text()
+    assert installation.token not in log
+    assert PASSWORD not in log
+    assert not re.search(r"Authorization|Bearer [0-9a-f]{8}", log)
