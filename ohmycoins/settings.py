@@ -221,6 +221,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["ohmycoins.core.api.routes.without_trailing_slash"],
 }
 
 # Outside sources: each has its base URL here, so that a proxy, a mirror or the simulator can stand in

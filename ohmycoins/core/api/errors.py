@@ -1,5 +1,6 @@
 """Give every error answer one shape, whatever raised it; never an HTML page, never a traceback."""
 
+import math
 from typing import Any
 
 import structlog
@@ -44,7 +45,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = header
     if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
+        headers["Retry-After"] = str(math.ceil(wait))
     return Response(_api_body(error), status=error.status_code, headers=headers)
 
 

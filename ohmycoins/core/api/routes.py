@@ -23,3 +23,8 @@ def has_permission(name: str) -> type[BasePermission]:
             return bool(request.user and request.user.has_perm(name))
 
     return HasPermission
+
+
+def without_trailing_slash(endpoints: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Show the schema's readers one spelling of each path; drf-spectacular's preprocessing hook."""
+    return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
