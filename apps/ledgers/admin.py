@@ -41,8 +41,7 @@ class SourceAdmin(ModelAdmin):
     actions = ("collect_now", "enable", "disable")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
-        request.collector_schedules = collector_schedules()  # type: ignore[attr-defined]
-        self._schedules: dict[str, str] = request.collector_schedules  # type: ignore[attr-defined]
+        self.schedules = collector_schedules()
         return Source.objects.with_health()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -60,7 +59,7 @@ class SourceAdmin(ModelAdmin):
 
     @display(description="schedule")
     def schedule(self, source: Source) -> str:
-        return self._schedules.get(source.name, "none")
+        return self.schedules.get(source.name, "none")
 
     @display(description="last run")
     def last_run(self, source: Any) -> Any:

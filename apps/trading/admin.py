@@ -1,17 +1,16 @@
 """Show operators accounts, orders and fills; the one command here is to cancel."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from apps.trading.models import Account, Fill, Holding, Movement, Order, OrderEvent
 from apps.trading.services.cancel import cancel_order
-from ohmycoins.core.admin import FactAdmin
+from ohmycoins.core.admin import FactAdmin, FactInline
 from ohmycoins.core.errors import DomainError
 
 LABELS = {
@@ -19,18 +18,6 @@ LABELS = {
     "filled": "success", "unknown": "danger", "needs_review": "danger", "denied": "warning", "rejected": "warning",
     "active": "success", "reduce_only": "warning", "inactive": "danger",
 }  # fmt: skip
-
-
-class FactInline(TabularInline):
-    extra = 0
-    can_delete = False
-    show_change_link = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class HoldingInline(FactInline):

@@ -30,6 +30,7 @@ class Source(models.Model):
     objects: ClassVar[SourceQuerySet] = SourceQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        verbose_name = "collector"
         ordering = ("name",)
         permissions = (("operate_source", "Can trigger, enable and disable collectors"),)
 

@@ -68,6 +68,7 @@ class Match(models.Model):
     objects: ClassVar[MatchQuerySet] = MatchQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        verbose_name_plural = "matches"
         indexes = (
             models.Index(fields=["account", "disposed_at", "id"], name="match_account_disposed"),
             models.Index(fields=["account", "coin_type", "disposed_at"], name="match_account_coin"),
