@@ -14,7 +14,7 @@ from apps.pnl.periods import Days
 from apps.trading.models import Account
 
 if TYPE_CHECKING:
-    from apps.pnl.models import Closing, DailyResult, DailyTotal, Lot, Match, Position  # noqa: F401
+    from apps.pnl.models import Closing, DailyResult, DailyTotal, Lot, Match  # noqa: F401
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
@@ -34,22 +34,6 @@ class LotQuerySet(QuerySet["Lot"]):
     def oldest_first(self) -> Self:
         """Order as FIFO takes them: by time, then in the order they came."""
         return self.order_by("acquired_at", "id")
-
-
-class PositionQuerySet(QuerySet["Position"]):
-    """Positions by book."""
-
-    def open(self) -> Self:
-        return self.filter(quantity__gt=0)
-
-    def by_coin(self) -> QuerySet[Any, Any]:
-        """Add the books up per coin, in one query: coin_type, total_quantity, total_cost."""
-        return (
-            self.open()
-            .order_by("coin_type")
-            .values("coin_type")
-            .annotate(total_quantity=Sum("quantity"), total_cost=Sum("cost"))
-        )
 
 
 def _within(rows: Rows, account: Account, days: Days) -> Rows:

@@ -50,7 +50,9 @@ class Price(Quotes, Entry):
 class LatestPrice(Quotes):
     """The newest price of each market, kept in step by the transaction that stores prices."""
 
-    price = models.ForeignKey(Price, models.PROTECT, related_name="+", db_index=False)
+    price = models.ForeignKey(
+        Price, models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )  # written with it in one statement
     occurred_at = models.DateTimeField()
     observed_at = models.DateTimeField()
 

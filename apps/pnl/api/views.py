@@ -14,6 +14,7 @@ from apps.pnl.records import value_positions
 from apps.pnl.services import figures
 from apps.trading.api.views import ACCOUNT, account_param
 from ohmycoins.core import clock
+from ohmycoins.core.api.fields import represent
 from ohmycoins.core.api.params import date_or_instant_param, id_param, symbol_param
 from ohmycoins.core.errors import Invalid
 from ohmycoins.core.symbols import symbol
@@ -46,7 +47,7 @@ class PositionsView(APIView):
     @extend_schema(parameters=[ACCOUNT], responses=serializers.PositionSerializer(many=True))
     def get(self, request: Request) -> Response:
         held = figures.positions(account_param(request))
-        return Response(serializers.PositionSerializer(held, many=True).data)
+        return Response(represent(serializers.PositionSerializer(), held))
 
 
 class PositionView(APIView):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from apps.pnl.querysets import LotQuerySet, PositionQuerySet
+from apps.pnl.querysets import LotQuerySet
 from apps.trading.models import Account, Fill
 from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
 
@@ -60,8 +60,6 @@ class Position(models.Model):
     coin_type = models.CharField(max_length=20)
     quantity = QuantityField()
     cost = AudField()
-
-    objects: ClassVar[PositionQuerySet] = PositionQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints = (

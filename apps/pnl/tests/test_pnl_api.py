@@ -12,6 +12,7 @@ from apps.accounts.models import User
 from apps.ledgers.models import LatestPrice
 from apps.ledgers.tests.factories import make_price
 from apps.trading.models import Account
+from apps.trading.records import Quote
 from apps.trading.tests.factories import make_account, trade
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,21 @@ def test_position_has_every_promised_field(api: APIClient, account: Account, clo
     assert api.get(f"{FLOOR}/positions").json() == [expected]
     assert api.get(f"{FLOOR}/positions/btc").json() == expected
     assert api.get(f"{FLOOR}/positions/ETH").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "last"),
+    [(99, 100, "99.5"), (99, 100, 120), (99, 100, 50), (11111, 222222, "1111.11"), (12, 11, 20)],
+)
+def test_positions_are_marked_as_the_pure_rule_says(
+    api: APIClient, account: Account, clock: Any, bid: int, ask: int, last: str
+) -> None:
+    make_price(bid=10, ask=10)
+    trade(account, quantity="1")
+    clock.shift(60)
+    latest = make_price(bid=bid, ask=ask, last=last)
+    mark = Quote(latest.bid, latest.ask, latest.last, latest.observed_at).mark
+    assert D(api.get(f"{FLOOR}/positions/BTC").json()["current_price"]) == mark
 
 
 def test_sold_out_position_is_gone(api: APIClient, account: Account) -> None:
@@ -168,7 +184,7 @@ def test_queries_do_not_grow_with_fills(
     api: APIClient, account: Account, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_price()
-    queries = {"positions": 3, "portfolio": 6, "pnl/summary": 5, "pnl/realized": 2, "pnl/unrealized": 3}
+    queries = {"positions": 2, "portfolio": 5, "pnl/summary": 4, "pnl/realized": 2, "pnl/unrealized": 2}
     for _ in range(2):
         for _ in range(4):
             trade(account, quantity="0.01")

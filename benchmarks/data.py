@@ -1,0 +1,80 @@
+"""Load accounts with a long history, straight into the tables and in agreement with each other."""
+
+from django.db import connection
+
+from apps.accounts.models import User
+from apps.trading.models import Account
+from apps.trading.services.accounts import open_account
+
+PRICES = """
+    INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at, observed_at, origin)
+    SELECT 'C' || n, 'AUD', 99, 100, 99.5, false, date_trunc('minute', now()), now(), 'seed'
+    FROM generate_series(1, %(coins)s) AS n ON CONFLICT DO NOTHING;
+    INSERT INTO ledgers_latestprice (coin_type, market, bid, ask, last, price_id, occurred_at, observed_at)
+    SELECT coin_type, market, bid, ask, last, id, occurred_at, observed_at FROM ledgers_price
+    ON CONFLICT DO NOTHING;
+"""
+
+# Every coin: one open lot, and an equal share of sales over a year, each closing a lot of its own.
+HISTORY = """
+    INSERT INTO trading_fill (account_id, coin_type, side, quantity, price, value_aud, fee_aud, executed_at,
+                              venue_fill_id)
+    SELECT %(account)s, 'C' || (1 + n %% %(coins)s), 'buy', 1, 90, 90, 0.09, now() - interval '366 days',
+           'bench-buy-' || n FROM generate_series(1, %(coins)s + %(matches)s) AS n;
+    INSERT INTO trading_fill (account_id, coin_type, side, quantity, price, value_aud, fee_aud, executed_at,
+                              venue_fill_id)
+    SELECT %(account)s, 'C' || (1 + n %% %(coins)s), 'sell', 1, 95, 95, 0.095,
+           now() - interval '365 days' * (n::float / %(matches)s), 'bench-sell-' || n
+    FROM generate_series(1, %(matches)s) AS n;
+    INSERT INTO pnl_lot (fill_id, account_id, coin_type, quantity, remaining_quantity, cost, remaining_cost, fee_aud,
+                         acquired_at)
+    SELECT id, account_id, coin_type, 1, left_over, 90.09, 90.09 * left_over, 0.09, executed_at
+    FROM (SELECT *, (row_number() OVER (PARTITION BY coin_type ORDER BY id DESC) = 1)::int AS left_over
+          FROM trading_fill WHERE account_id = %(account)s AND side = 'buy') AS bought;
+    INSERT INTO pnl_closing (fill_id, account_id, coin_type, quantity, unmatched_quantity, unmatched_proceeds, proceeds,
+                             cost, realized_pnl, fee_aud, closed_at)
+    SELECT id, account_id, coin_type, 1, 0, 0, 94.905, 90.09, 4.815, 0.095, executed_at
+    FROM trading_fill WHERE account_id = %(account)s AND side = 'sell';
+    ANALYZE pnl_lot; ANALYZE pnl_closing;
+    INSERT INTO pnl_match (closing_id, lot_id, account_id, coin_type, quantity, cost, proceeds, realized_pnl, acquired_at,
+                           disposed_at)
+    SELECT closing.id, lot.id, closing.account_id, closing.coin_type, 1, 90.09, 94.905, 4.815, lot.acquired_at,
+           closing.closed_at
+    FROM (SELECT *, row_number() OVER (PARTITION BY coin_type ORDER BY id) AS n FROM pnl_closing
+          WHERE account_id = %(account)s) AS closing
+    JOIN (SELECT *, row_number() OVER (PARTITION BY coin_type ORDER BY id) AS n FROM pnl_lot
+          WHERE account_id = %(account)s AND remaining_quantity = 0) AS lot USING (coin_type, n);
+    INSERT INTO pnl_position (account_id, coin_type, quantity, cost)
+    SELECT account_id, coin_type, sum(remaining_quantity), sum(remaining_cost) FROM pnl_lot
+    WHERE account_id = %(account)s GROUP BY account_id, coin_type;
+    INSERT INTO pnl_dailytotal (account_id, day, realized_pnl, sales, winning_sales, losing_sales, profit, loss,
+                                largest_win, largest_loss, volume, fees)
+    SELECT account_id, closed_at::date, sum(realized_pnl), count(*), count(*), 0, sum(realized_pnl), 0, 4.815, 0,
+           95 * count(*), sum(fee_aud)
+    FROM pnl_closing WHERE account_id = %(account)s GROUP BY account_id, closed_at::date;
+    INSERT INTO pnl_dailyresult (account_id, day, coin_type, realized_pnl)
+    SELECT account_id, disposed_at::date, coin_type, sum(realized_pnl) FROM pnl_match
+    WHERE account_id = %(account)s GROUP BY account_id, disposed_at::date, coin_type;
+"""
+
+
+def load_prices(coins: int) -> None:
+    """Price the coins C1, C2, … in AUD."""
+    _run(PRICES, coins=coins)
+
+
+def load_history(user: User, *, coins: int, matches: int) -> Account:
+    """Open an account with `coins` open positions and `matches` closed over the last year."""
+    account = open_account(user=user, name=f"{matches} matches", venue="paper")
+    _run(HISTORY, account=account.pk, coins=coins, matches=matches)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return account
+
+
+def _run(script: str, **values: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        for statement in script.split(";"):
+            if statement.strip():
+                cursor.execute(statement, values)
