@@ -85,23 +85,23 @@ def _tick() -> Row:
     def copy() -> None:
         minute, observed_at = next(minutes), clock.now()
         columns = "coin_type, market, bid, ask, last, crossed, occurred_at, observed_at, run_id, origin"
-        with transaction.atomic(), connection.cursor() as cursor:
-            with cursor.copy(f"COPY bench_price ({columns}) FROM STDIN") as into:
-                for n in range(COINS):
-                    into.write_row(
-                        (
-                            f"T{n}",
-                            "AUD",
-                            "99.5",
-                            "100.25",
-                            "99.75",
-                            False,
-                            minute,
-                            observed_at,
-                            run.pk,
-                            "observed",
-                        )
+        statement = f"COPY bench_price ({columns}) FROM STDIN"
+        with transaction.atomic(), connection.cursor() as cursor, cursor.copy(statement) as into:
+            for n in range(COINS):
+                into.write_row(
+                    (
+                        f"T{n}",
+                        "AUD",
+                        "99.5",
+                        "100.25",
+                        "99.75",
+                        False,
+                        minute,
+                        observed_at,
+                        run.pk,
+                        "observed",
                     )
+                )
 
     floor, cost = cpu_side_by_side([copy, store], rounds=9, batch=5)
     return Row.at_most(f"collecting a tick of {COINS} coins / COPY of the same rows", cost, floor, 3)

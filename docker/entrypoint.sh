@@ -1,0 +1,21 @@
+#!/bin/sh
+# Run one role of the product: web, beat, worker-orders, worker-collect, worker-default, prepare;
+# anything else is a manage.py command.
+set -eu
+
+worker() {
+    queue=$1 processes=$2
+    exec python -m celery --quiet -A ohmycoins worker -l WARNING -Q "$queue" -n "$queue@%h" -c "$processes" --prefetch-multiplier 1
+}
+
+role=${1:-web}
+case "$role" in
+    web)
+        exec python -m gunicorn ohmycoins.wsgi --config python:ohmycoins.local.gunicorn \
+            --bind "${OMC_HOST:-127.0.0.1}:${OMC_PORT:-8000}" ;;
+    beat) exec python -m celery --quiet -A ohmycoins beat --pidfile= -l WARNING ;;
+    worker-orders) worker orders "${WORKER_PROCESSES:-2}" ;;
+    worker-collect) worker collect "${WORKER_PROCESSES:-2}" ;;
+    worker-default) worker default "${WORKER_PROCESSES:-1}" ;;
+    *) exec python manage.py "$@" ;;
+esac
