@@ -237,7 +237,6 @@ VENUES = {"paper": "apps.trading.venues.paper.PaperVenue"}
 # Trading --------------------------------------------------------------------------------------------
 
 TRADING_MODE = env.str("TRADING_MODE", default="paper")
-SENTRY_DSN = env.str("SENTRY_DSN", default="")
 
 # The admin ------------------------------------------------------------------------------------------
 

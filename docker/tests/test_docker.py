@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +73,10 @@ def test_image_is_not_root_and_installs_the_locked_requirements() -> None:
 
 
 @pytest.fixture
-def environment(transactional_db: None, settings: Any) -> Iterator[dict[str, str]]:
+def environment(transactional_db: None, settings: Any) -> dict[str, str]:
     """Give the roles this test run's servers, and its database."""
     base = os.environ["DATABASE_URL"].rsplit("/", 1)[0]
-    yield os.environ | {
+    return os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMC_PORT": "0", "PYTHONUNBUFFERED": "1",
         "DATABASE_URL": f"{base}/{settings.DATABASES['default']['NAME']}", "OMC_ADMIN_PASSWORD": "not shown",
     }  # fmt: skip
