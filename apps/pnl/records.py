@@ -1,12 +1,11 @@
 """Carry positions and their values, as immutable values without Django."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from apps.pnl.metrics import percent
-from ohmycoins.core.money import ZERO, round_aud
+from ohmycoins.core.money import round_aud
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +17,15 @@ class Position:
     total_cost: Decimal
     current_price: Decimal | None
     price_at: datetime | None
+    current_value: Decimal | None
 
     @property
     def average_price(self) -> Decimal:
         return round_aud(self.total_cost / self.quantity)
 
     @property
-    def current_value(self) -> Decimal | None:
-        return None if self.current_price is None else round_aud(self.quantity * self.current_price)
-
-    @property
     def unrealized_pnl(self) -> Decimal | None:
-        value = self.current_value
-        return None if value is None else value - self.total_cost
+        return None if self.current_value is None else self.current_value - self.total_cost
 
     @property
     def unrealized_pnl_percent(self) -> Decimal | None:
@@ -49,16 +44,3 @@ class Valuation:
     @property
     def unrealized_pnl(self) -> Decimal:
         return self.value - self.cost
-
-
-def value_positions(positions: Iterable[Position]) -> Valuation:
-    """Add up positions."""
-    cost = value = ZERO
-    unpriced = []
-    for position in positions:
-        current = position.current_value
-        if current is None:
-            unpriced.append(position.coin_type)
-        else:
-            cost, value = cost + position.total_cost, value + current
-    return Valuation(cost=cost, value=value, unpriced=tuple(unpriced))

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from ohmycoins.core.api.fields import PlainDecimalField
+from ohmycoins.core.api.fields import InstantField, PlainDecimalField
 
 
 class PositionSerializer(serializers.Serializer[object]):
@@ -11,7 +11,7 @@ class PositionSerializer(serializers.Serializer[object]):
     average_price = PlainDecimalField()
     total_cost = PlainDecimalField()
     current_price = PlainDecimalField(allow_null=True)
-    price_at = serializers.DateTimeField(allow_null=True)
+    price_at = InstantField(allow_null=True)
     current_value = PlainDecimalField(allow_null=True)
     unrealized_pnl = PlainDecimalField(allow_null=True)
     unrealized_pnl_percent = PlainDecimalField(allow_null=True)

@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.pnl.api import serializers
-from apps.pnl.records import value_positions
 from apps.pnl.services import figures
 from apps.trading.api.views import ACCOUNT, account_param
 from ohmycoins.core import clock
@@ -74,7 +73,7 @@ class PnlSummaryView(APIView):
     def get(self, request: Request) -> Response:
         account = account_param(request)
         results = figures.results(account, *period_params(request))
-        valuation = value_positions(figures.positions(account))
+        valuation = figures.value_positions(account)
         summary = {
             "results": results,
             "valuation": valuation,
@@ -103,5 +102,5 @@ class PnlUnrealizedView(APIView):
 
     @extend_schema(parameters=[ACCOUNT, COIN_TYPE], responses=serializers.UnrealizedSerializer)
     def get(self, request: Request) -> Response:
-        held = figures.positions(account_param(request), symbol_param(request, "coin_type"))
-        return Response(serializers.UnrealizedSerializer(value_positions(held)).data)
+        valuation = figures.value_positions(account_param(request), symbol_param(request, "coin_type"))
+        return Response(serializers.UnrealizedSerializer(valuation).data)

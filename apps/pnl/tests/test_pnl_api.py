@@ -11,9 +11,11 @@ from rest_framework.test import APIClient
 from apps.accounts.models import User
 from apps.ledgers.models import LatestPrice
 from apps.ledgers.tests.factories import make_price
+from apps.pnl.models import Position
 from apps.trading.models import Account
 from apps.trading.records import Quote
 from apps.trading.tests.factories import make_account, trade
+from ohmycoins.core.money import round_aud
 
 pytestmark = pytest.mark.django_db
 FLOOR = "/api/v1/floor"
@@ -50,6 +52,21 @@ def test_positions_are_marked_as_the_pure_rule_says(
     latest = make_price(bid=bid, ask=ask, last=last)
     mark = Quote(latest.bid, latest.ask, latest.last, latest.observed_at).mark
     assert D(api.get(f"{FLOOR}/positions/BTC").json()["current_price"]) == mark
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"),
+    [("0.5", "0.00000001"), ("0.5", "0.00000003"), ("1.5", "0.00000001"), ("2.5", "0.00000001"), ("0.1", "0.33333333"),
+     ("0.00000001", "123456.78901234"), ("0.3", "0.00000005"), ("12345.12345678", "98.76543211")],
+)  # fmt: skip
+def test_values_round_as_the_pure_rule_does(
+    api: APIClient, account: Account, quantity: str, price: str
+) -> None:
+    make_price(bid=price, ask=price)
+    Position.objects.create(account=account, coin_type="BTC", quantity=D(quantity), cost=0)
+    value = D(api.get(f"{FLOOR}/positions/BTC").json()["current_value"])
+    assert value == round_aud(D(quantity) * D(price))
+    assert D(api.get(f"{FLOOR}/portfolio").json()["positions_value"]) == value
 
 
 def test_sold_out_position_is_gone(api: APIClient, account: Account) -> None:

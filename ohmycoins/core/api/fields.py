@@ -45,6 +45,13 @@ class PlainDecimalField(serializers.DecimalField):
         return money.plain(value if isinstance(value, Decimal) else Decimal(value))
 
 
+class InstantField(serializers.DateTimeField):
+    """An aware UTC instant as the database gives it, written at a fraction of DRF's cost."""
+
+    def to_representation(self, value: Any) -> str:
+        return str(value.isoformat()).replace("+00:00", "Z")
+
+
 class PositiveDecimalField(PlainDecimalField):
     """A finite number above zero with at most 8 decimals: what orders are made of."""
 
