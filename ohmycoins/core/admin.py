@@ -64,6 +64,10 @@ def _is_decimal(model: type[models.Model], name: Any) -> bool:
 class ReadOnly:
     """Refuse every change, whoever asks."""
 
+    model: type[models.Model]
+    fields: Sequence[Any] | None
+    exclude: Sequence[str] | None
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -74,7 +78,10 @@ class ReadOnly:
         return False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return with_plain_numbers(self.model, super().get_fields(request, obj))  # type: ignore[attr-defined, misc]
+        every = [
+            field.name for field in self.model._meta.concrete_fields if field.name not in (self.exclude or ())
+        ]
+        return with_plain_numbers(self.model, self.fields or every)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return self.get_fields(request, obj)
