@@ -9,6 +9,7 @@ from apps.pnl.models.lot import Lot
 from apps.pnl.querysets import ClosingQuerySet, MatchQuerySet
 from apps.trading.models import Account, Fill
 from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
+from ohmycoins.core.money import plain
 
 
 class Closing(models.Model):
@@ -47,7 +48,7 @@ class Closing(models.Model):
         )  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.quantity} {self.coin_type}: {self.realized_pnl}"
+        return f"{plain(self.quantity)} {self.coin_type}: {plain(self.realized_pnl)}"
 
 
 class Match(models.Model):
@@ -82,4 +83,4 @@ class Match(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.quantity} {self.coin_type}: {self.realized_pnl}"
+        return f"{plain(self.quantity)} {self.coin_type}: {plain(self.realized_pnl)}"

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from apps.pnl.querysets import LotQuerySet
 from apps.trading.models import Account, Fill
 from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
+from ohmycoins.core.money import plain
 
 
 class Lot(models.Model):
@@ -49,7 +50,7 @@ class Lot(models.Model):
         )  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.remaining_quantity} of {self.quantity} {self.coin_type}"
+        return f"{plain(self.remaining_quantity)} of {plain(self.quantity)} {self.coin_type}"
 
 
 class Position(models.Model):
@@ -74,4 +75,4 @@ class Position(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.quantity} {self.coin_type}"
+        return f"{plain(self.quantity)} {self.coin_type}"

@@ -7,6 +7,7 @@ from django.db import models
 from apps.pnl.querysets import DailyResultQuerySet, DailyTotalQuerySet
 from apps.trading.models import Account
 from ohmycoins.core.fields import AudField
+from ohmycoins.core.money import plain
 
 
 class DailyTotal(models.Model):
@@ -31,7 +32,7 @@ class DailyTotal(models.Model):
         constraints = (models.UniqueConstraint(fields=["account", "day"], name="daily_total_one_a_day"),)
 
     def __str__(self) -> str:
-        return f"{self.day}: {self.realized_pnl}"
+        return f"{self.day}: {plain(self.realized_pnl)}"
 
 
 class DailyResult(models.Model):
@@ -54,4 +55,4 @@ class DailyResult(models.Model):
         )  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.day} {self.coin_type}: {self.realized_pnl}"
+        return f"{self.day} {self.coin_type}: {plain(self.realized_pnl)}"

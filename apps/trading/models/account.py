@@ -11,6 +11,7 @@ from apps.accounts.models import validate_timezone
 from apps.trading.querysets import AccountQuerySet
 from ohmycoins.core import clock
 from ohmycoins.core.fields import AudField, PriceField, QuantityField
+from ohmycoins.core.money import plain
 
 
 class Account(models.Model):
@@ -86,4 +87,4 @@ class Movement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount_aud} AUD {self.quantity} {self.coin_type}"
+        return f"{self.kind} {plain(self.amount_aud)} AUD {plain(self.quantity)} {self.coin_type}"

@@ -9,6 +9,7 @@ from django.db.models import Q
 from apps.trading.models.account import Account
 from apps.trading.models.order import Order
 from ohmycoins.core.fields import AudField, PriceField, QuantityField, not_negative, positive
+from ohmycoins.core.money import plain
 
 
 class Fill(models.Model):
@@ -48,7 +49,7 @@ class Fill(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.side} {self.quantity} {self.coin_type} @ {self.price}"
+        return f"{self.side} {plain(self.quantity)} {self.coin_type} @ {plain(self.price)}"
 
 
 class Holding(models.Model):
@@ -69,4 +70,4 @@ class Holding(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.quantity} {self.coin_type}"
+        return f"{plain(self.quantity)} {self.coin_type}"
