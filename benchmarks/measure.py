@@ -55,11 +55,6 @@ class Row:
         )
 
 
-def cpu_milliseconds(work: Callable[[], object], *, rounds: int, batch: int) -> float:
-    """Give the median CPU time of one `work()`, over `rounds` batches of `batch` calls."""
-    return cpu_side_by_side([work], rounds=rounds, batch=batch)[0]
-
-
 def cpu_side_by_side(works: list[Callable[[], object]], *, rounds: int, batch: int) -> list[float]:
     """Give each work's median CPU milliseconds, measured in turns so that noise falls on all alike."""
     for work in works:

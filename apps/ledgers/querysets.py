@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Avg, Case, DurationField, F, OuterRef, Q, QuerySet, Subquery, When
@@ -20,9 +20,6 @@ class PriceQuerySet(QuerySet["Price"]):
         """Keep what was known at `instant`."""
         return self.filter(observed_at__lte=instant)
 
-    def of(self, coin_type: str, market: str = "AUD") -> Self:
-        return self.filter(coin_type=coin_type, market=market)
-
     def between(self, since: datetime | None, until: datetime | None) -> Self:
         """Keep what occurred in [since, until)."""
         kept = self if since is None else self.filter(occurred_at__gte=since)
@@ -34,9 +31,6 @@ class LatestPriceQuerySet(QuerySet["LatestPrice"]):
 
     def in_aud(self) -> Self:
         return self.filter(market="AUD")
-
-    def fresh(self, now: datetime, within: timedelta) -> Self:
-        return self.filter(observed_at__gt=now - within)
 
     def price_ids_as_of(self, instant: datetime) -> QuerySet[LatestPrice, int | None]:
         """Give for each market the id of the price that was its newest at `instant`, if any."""

@@ -16,11 +16,6 @@ class PriceRecord:
     last: Decimal
     occurred_at: datetime
 
-    @property
-    def crossed(self) -> bool:
-        """Tell whether someone bids more than another asks: kept as given, never repaired."""
-        return self.bid > self.ask
-
 
 @dataclass(frozen=True, slots=True)
 class Reject:

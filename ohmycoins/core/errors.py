@@ -31,12 +31,6 @@ class Conflict(DomainError):
     code, status = "CONFLICT", 409
 
 
-class Gone(DomainError):
-    """What was asked for has been purged."""
-
-    code, status = "GONE", 410
-
-
 class Refused(DomainError):
     """The request was understood, and refused."""
 
@@ -59,7 +53,3 @@ class TransientError(OutsideError):
 
 class PermanentError(OutsideError):
     """It will not work as asked: other statuses, bodies that are not what they should be."""
-
-
-class OutcomeUnknown(OutsideError):
-    """The other side may or may not have acted: ask it, never send again."""

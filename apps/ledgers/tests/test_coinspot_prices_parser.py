@@ -78,9 +78,8 @@ def test_key_that_is_no_market_is_rejected(key: str) -> None:
     assert [record.coin_type for record in parsed.records] == ["ETH"]
 
 
-def test_bid_above_ask_is_kept_and_flagged() -> None:
+def test_bid_above_ask_is_kept_as_given() -> None:
     (record,) = parse(page(btc=market(bid="12", ask="11")), READ_AT).records
-    assert record.crossed
     assert (record.bid, record.ask) == (Decimal(12), Decimal(11))
 
 
