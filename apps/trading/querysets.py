@@ -36,11 +36,12 @@ class OrderQuerySet(QuerySet["Order"]):
         """Keep queued orders that a worker may take up."""
         return self.filter(status__in=QUEUED, next_at__lte=now)
 
-    def reached(self) -> Self:
-        """Keep resting orders whose limit the recorded market has reached."""
+    def reached(self, now: datetime) -> Self:
+        """Keep resting orders whose limit the recorded market has reached, unless put off."""
         market = LatestPrice.objects.in_aud().filter(coin_type=OuterRef("coin_type"))
         bid_reached = Exists(market.filter(bid__gte=OuterRef("limit_price")))
         ask_reached = Exists(market.filter(ask__lte=OuterRef("limit_price")))
-        return self.filter(status__in=RESTING).filter(
+        due = Q(next_at=None) | Q(next_at__lte=now)
+        return self.filter(due, status__in=RESTING).filter(
             Q(bid_reached, side="sell") | Q(ask_reached, side="buy")
         )

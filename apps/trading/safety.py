@@ -11,6 +11,8 @@ from ohmycoins.core.money import AUD_STEP, ZERO, floor_quantity, plain
 
 # A market order is a limit order that crosses the spread, but no further than this.
 COLLAR = Decimal("0.05")
+# What a request may ask for directly; an amount divided by a tiny price may come to more.
+LARGEST_QUANTITY = Decimal(10) ** 12
 STALE_AFTER = {"live": timedelta(seconds=150), "paper": timedelta(minutes=10)}
 
 
@@ -67,6 +69,15 @@ def check_funds(ticket: Ticket, sizing: Sizing, standing: Standing) -> tuple[Den
         denials.append(Denial("ACCOUNT_NOT_ACTIVE", "The account is not active."))
     if sizing.quantity * sizing.limit_price < AUD_STEP or sizing.quantity <= 0:
         denials.append(Denial("QUANTITY_TOO_SMALL", "The order comes to nothing at 8 decimals."))
+    if sizing.quantity >= LARGEST_QUANTITY:
+        denials.append(
+            Denial(
+                "QUANTITY_TOO_LARGE",
+                f"The order comes to {plain(sizing.quantity)} {ticket.coin_type}.",
+                limit=plain(LARGEST_QUANTITY),
+                value=plain(sizing.quantity),
+            )
+        )
     if sizing.reserved_aud > standing.available_aud:
         denials.append(
             Denial(

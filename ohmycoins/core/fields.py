@@ -21,9 +21,9 @@ class _MoneyField(models.DecimalField):  # type: ignore[type-arg]
 
 
 class AudField(_MoneyField):
-    """An amount of AUD, kept with 8 decimals."""
+    """An amount of AUD, kept with 8 decimals; wide enough for any quantity at any price."""
 
-    digits, places = 28, 8
+    digits, places = 38, 8
 
 
 class PriceField(_MoneyField):

@@ -100,7 +100,8 @@ def _fetch_and_store(collector: Collector, source: Source, run: CollectionRun) -
         run.status = Status.PARTIAL if partial else Status.SUCCESS
         run.finished_at = observed_at
         run.error = _describe_rejects(parsed)
-        run.save()
+        if not _close(run):
+            raise PageFailure("the run took longer than its lease and was given up", b"")
         changes: dict[str, object] = {"records_stored": F("records_stored") + run.stored}
         if not partial:
             changes["watermark"] = fetched[0][1] if fetched else observed_at
@@ -123,4 +124,21 @@ def _describe_rejects(parsed: list[Parsed]) -> str:
 def _close_failed(run: CollectionRun, error: str, sample: bytes | None = None) -> None:
     run.status, run.finished_at, run.error, run.sample = Status.FAILED, clock.now(), error[:2000], sample
     run.stored = run.duplicates = 0
-    run.save()
+    _close(run)
+
+
+def _close(run: CollectionRun) -> bool:
+    """Write the run's outcome unless it was closed meanwhile, by whoever took its worker for dead."""
+    names = (
+        "status",
+        "finished_at",
+        "fetched",
+        "stored",
+        "duplicates",
+        "rejected",
+        "unpriced",
+        "error",
+        "sample",
+    )
+    outcome = {name: getattr(run, name) for name in names}
+    return bool(CollectionRun.objects.running().filter(pk=run.pk).update(**outcome))

@@ -14,7 +14,9 @@ from pytest_django import Settings
 from apps.ledgers.models import CollectionRun, LatestPrice, Price, Source
 from apps.ledgers.services.collect import close_overdue_runs, collect
 from apps.ledgers.tests.factories import make_run, make_source
+from ohmycoins.clients import coinspot
 from ohmycoins.core import clock as system_clock
+from ohmycoins.core.http import Page
 
 pytestmark = pytest.mark.django_db
 NAME = "coinspot_prices"
@@ -175,6 +177,23 @@ def test_run_of_a_dead_worker_is_closed_as_failed_and_the_next_one_collects(venu
 def test_running_run_within_its_lease_is_left_alone() -> None:
     make_run(status="running", finished_at=None, lease_until=system_clock.now() + timedelta(seconds=5))
     assert close_overdue_runs(now=system_clock.now()) == 0
+
+
+def test_run_that_was_given_up_meanwhile_stores_nothing(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue.prices(btc=("1", "2", "1"))
+    fetch = coinspot.fetch_latest
+
+    def slow() -> Page:
+        close_overdue_runs(now=system_clock.now() + timedelta(minutes=2))
+        return fetch()
+
+    monkeypatch.setattr(coinspot, "fetch_latest", slow)
+    collect(NAME)
+    assert CollectionRun.objects.get().error == "the worker died or was stopped before it finished"
+    assert not Price.objects.exists()
+    assert Source.objects.get(pk=NAME).watermark is None
 
 
 def test_switched_off_collector_does_not_run(venue: Venue) -> None:

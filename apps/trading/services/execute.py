@@ -6,10 +6,10 @@ that dies leaves an order either untouched or done.
 """
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 
 from apps.trading import safety
@@ -25,35 +25,58 @@ from ohmycoins.core import clock, seams
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
+LONGEST_PAUSE_SECONDS = 300
 ACTOR = "worker"
 
 
-def drain_account(account_id: int, *, wait: bool = True) -> int:
+class OrderFailed(Exception):
+    """Executing an order raised something unforeseen; its transaction was rolled back."""
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__(f"order {order_id}")
+        self.order_id = order_id
+
+
+def drain_account(account_id: int, *, wait: bool = True, deadline: float | None = None) -> int:
     """Execute the account's orders, oldest first, until none is due; return how many moved.
 
-    Waits for a worker that holds the account, unless `wait` is false. Stops after 20 s: the poller
-    goes on.
+    Waits for a worker that holds the account, unless `wait` is false. Stops after 20 s, or at
+    `deadline` (monotonic): the poller goes on. An order whose execution raises is put off with growing
+    pauses, so that it holds up no other.
     """
-    deadline = time.monotonic() + DRAIN_SECONDS
+    deadline = deadline or time.monotonic() + DRAIN_SECONDS
     moved = 0
     while time.monotonic() < deadline:
         try:
             if not _execute_next(account_id, wait=wait):
                 break
+            moved += 1
+        except OrderFailed as error:
+            log.exception("order.failed", order_id=error.order_id, account_id=account_id)
+            _put_off(error.order_id)
         except OperationalError as error:
             if "lock timeout" not in str(error):
                 raise
             log.info("account.busy", account_id=account_id)
             break
-        moved += 1
     return moved
 
 
 def poll() -> int:
     """Drain every account that has work waiting; return how many orders moved."""
-    waiting = Order.objects.due(clock.now()).order_by().values_list("account_id", flat=True)
-    reached = Order.objects.reached().order_by().values_list("account_id", flat=True)
-    return sum(drain_account(account_id, wait=False) for account_id in sorted(set(waiting) | set(reached)))
+    now, deadline = clock.now(), time.monotonic() + DRAIN_SECONDS
+    waiting = Order.objects.due(now).order_by().values_list("account_id", flat=True)
+    reached = Order.objects.reached(now).order_by().values_list("account_id", flat=True)
+    accounts = sorted(set(waiting) | set(reached))
+    return sum(drain_account(account_id, wait=False, deadline=deadline) for account_id in accounts)
+
+
+def _put_off(order_id: int) -> None:
+    order = Order.objects.get(pk=order_id)
+    pause = timedelta(seconds=min(2**order.attempts, LONGEST_PAUSE_SECONDS))
+    Order.objects.filter(pk=order_id, status=order.status).update(
+        attempts=order.attempts + 1, next_at=clock.now() + pause
+    )
 
 
 @transaction.atomic
@@ -63,15 +86,20 @@ def _execute_next(account_id: int, *, wait: bool) -> bool:
     if account is None:
         return False
     now = clock.now()
-    order = _first(Order.objects.due(now), account) or _first(Order.objects.reached(), account)
+    order = _first(Order.objects.due(now), account) or _first(Order.objects.reached(now), account)
     if order is None:
         return False
     order.account = account
     venue: SimulatedVenue = seams.load("VENUES")[account.venue]
-    if order.status in RESTING:
-        _fill_resting(order, venue, now)
-    else:
-        _submit(order, venue, now)
+    try:
+        if order.status in RESTING:
+            _fill_resting(order, venue, now)
+        else:
+            _submit(order, venue, now)
+    except (OperationalError, InterfaceError):  # the database's trouble, not the order's
+        raise
+    except Exception as error:
+        raise OrderFailed(order.pk) from error
     return True
 
 

@@ -107,7 +107,7 @@ def _decide(user: User, account: Account, ticket: Ticket, now: datetime) -> Orde
         price=ticket.price,
         created_at=now,
     )
-    if sizing and sizing.quantity > 0:
+    if sizing and 0 < sizing.quantity < safety.LARGEST_QUANTITY:
         order.quantity, order.limit_price = sizing.quantity, sizing.limit_price
     if denials or sizing is None:
         order.status, order.denials = Status.DENIED, [denial.as_json() for denial in denials]

@@ -12,6 +12,7 @@ from apps.trading.services.cancel import cancel_order
 from apps.trading.services.execute import drain_account, poll
 from apps.trading.signals import fill_recorded
 from apps.trading.tests.factories import make_account, place, trade
+from apps.trading.venues.paper import PaperVenue
 from ohmycoins.core.errors import Conflict
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +132,35 @@ def test_poller_executes_what_no_nudge_announced() -> None:
         place(account, quantity="0.1")
     assert poll() == 3
     assert set(Order.objects.values_list("status", flat=True)) == {"filled"}
+
+
+def test_order_that_cannot_be_executed_is_put_off_and_holds_up_no_other(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_price()
+    accounts = [make_account(), make_account()]
+    broken = place(accounts[0], quantity="0.1")
+    others = [place(accounts[0], quantity="0.01"), place(accounts[1], quantity="0.1")]
+    arrive = PaperVenue.arrive
+
+    def fail_for_the_first(self: PaperVenue, **terms: Any) -> Any:
+        if terms["quantity"] == D("0.1") and Order.objects.filter(pk=broken.pk, status="submitting").exists():
+            raise ZeroDivisionError("a bug")
+        return arrive(self, **terms)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PaperVenue, "arrive", fail_for_the_first)
+        assert poll() == 2
+        broken.refresh_from_db()
+        assert (broken.status, broken.attempts) == ("pending", 1)
+        assert {Order.objects.get(pk=order.pk).status for order in others} == {"filled"}
+        clock.shift(2)
+        poll()
+        assert poll() == 0, "put off again, for longer"
+    clock.shift(3)
+    assert poll() == 1
+    broken.refresh_from_db()
+    assert broken.status == "filled"
 
 
 def test_unknown_account_drains_nothing() -> None:

@@ -56,6 +56,12 @@ def test_coin_with_a_usdt_market_only_has_no_order_book() -> None:
     assert place(make_account(), coin_type="XRP", quantity=1).denials[0]["code"] == "NO_ORDER_BOOK"
 
 
+def test_amount_that_buys_more_coins_than_a_column_holds_is_denied() -> None:
+    make_price("DUST", bid="0.000000000000000001", ask="0.000000000000000001")
+    order = place(make_account(), coin_type="DUST", amount_aud="50000")
+    assert (order.status, order.quantity, order.denials[0]["code"]) == ("denied", None, "QUANTITY_TOO_LARGE")
+
+
 def test_cash_of_orders_in_flight_is_not_spent_twice() -> None:
     make_price(ask=100)
     account = make_account(cash="200")

@@ -82,6 +82,7 @@ def funds(**changes: object) -> Standing:
         ("sell", {"quantity": "1"}, funds(available_quantity=D(0)), ["INSUFFICIENT_HOLDINGS"]),
         ("buy", {"quantity": "1"}, funds(is_active=False), ["ACCOUNT_NOT_ACTIVE"]),
         ("buy", {"amount_aud": "0.00000001"}, funds(), ["QUANTITY_TOO_SMALL"]),
+        ("buy", {"amount_aud": "100100000000000"}, funds(available_aud=D(10) ** 16), ["QUANTITY_TOO_LARGE"]),
         ("buy", {"quantity": "100"}, funds(is_active=False), ["ACCOUNT_NOT_ACTIVE", "INSUFFICIENT_CASH"]),
     ],
 )
