@@ -1,6 +1,7 @@
 """Where the embedded servers live, and how they are started."""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -123,3 +124,4 @@ def test_stand_in_redis_answers_and_says_that_it_forgets(
         assert "live trading is refused" in capsys.readouterr().out
     finally:
         server.stop()
+        shutil.rmtree(place.home, ignore_errors=True)  # root's may lie outside tmp_path
