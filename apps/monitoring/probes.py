@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import redis
 from celery import current_app
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
+from kombu.exceptions import OperationalError
 
 from apps.monitoring.beat import ROLE, STALE_AFTER
 from apps.monitoring.services import heartbeat
@@ -36,8 +37,8 @@ def probe_database() -> State:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
             version = int(cursor.fetchone()[0])
-    except DatabaseError as error:
-        return State(ok=False, detail=f"not answering ({type(error).__name__})")
+    except (DatabaseError, InterfaceError) as error:
+        return _silent(error)
     return State(ok=True, detail=f"PostgreSQL {version}")
 
 
@@ -48,7 +49,7 @@ def probe_broker() -> State:
     try:
         client.ping()
     except redis.RedisError as error:
-        return State(ok=False, detail=f"not answering ({type(error).__name__})")
+        return _silent(error)
     finally:
         client.close()
     kept = "Redis" if settings.REDIS_IS_DURABLE else "in-memory stand-in: queued work is lost when it stops"
@@ -56,13 +57,25 @@ def probe_broker() -> State:
 
 
 def probe_worker() -> State:
-    answers = current_app.control.ping(timeout=PING_SECONDS, limit=1) or []
+    try:
+        # A connection of its own: a pooled one may be of a broker that has since been restarted.
+        with current_app.connection_for_read() as broker:
+            answers = current_app.control.ping(timeout=PING_SECONDS, limit=1, connection=broker) or []
+    except (OperationalError, redis.RedisError, OSError) as error:
+        return _silent(error)
     names = [name for answer in answers for name in answer]
     return State(ok=bool(names), detail=f"{names[0]} answers" if names else "no worker answers")
 
 
 def probe_beat() -> State:
-    age = heartbeat.age(ROLE, now=clock.now())
+    try:
+        age = heartbeat.age(ROLE, now=clock.now())
+    except (DatabaseError, InterfaceError) as error:
+        return _silent(error)
     if age is None:
         return State(ok=False, detail="has not run yet")
     return State(ok=age < STALE_AFTER, detail=f"last tick {max(age.total_seconds(), 0):.0f} s ago")
+
+
+def _silent(error: Exception) -> State:
+    return State(ok=False, detail=f"not answering ({type(error).__name__})")

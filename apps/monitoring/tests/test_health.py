@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.test import Client
+from kombu.exceptions import OperationalError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from apps.monitoring import probes
 from apps.monitoring.beat import GuardedScheduler
@@ -63,6 +65,34 @@ def test_broker_down_is_named_and_the_worker_cannot_be_asked(client: Client, set
     checks = client.get("/health").json()["checks"]
     assert checks["broker"] == {"status": "down", "detail": "not answering (ConnectionError)"}
     assert checks["worker"]["status"] == "down"
+    assert checks["database"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError, OperationalError, RedisConnectionError])
+def test_a_broker_lost_while_workers_are_asked_is_named(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def ping(**options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(app.control, "ping", ping)
+    beat()
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["worker"] == {
+        "status": "down", "detail": f"not answering ({error.__name__})",
+    }  # fmt: skip
+
+
+def test_a_database_lost_between_two_questions_is_named(
+    client: Client, worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def age(*args: Any, **kwargs: Any) -> None:
+        raise InterfaceError
+
+    monkeypatch.setattr(heartbeat, "age", age)
+    checks = client.get("/health").json()["checks"]
+    assert checks["beat"] == {"status": "down", "detail": "not answering (InterfaceError)"}
     assert checks["database"]["status"] == "ok"
 
 
