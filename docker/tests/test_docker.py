@@ -97,14 +97,26 @@ def test_prepare_and_manage_commands_run(environment: dict[str, str]) -> None:
     assert run(["check"], environment).returncode == 0
 
 
+def _is_ready(process: subprocess.Popen[str]) -> bool:
+    """Wait until the process handles SIGTERM, which each role does once it is up; false if it ended."""
+    status = Path(f"/proc/{process.pid}/status")
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        caught = int(status.read_text().partition("SigCgt:")[2].split()[0], 16)
+        if caught & (1 << (signal.SIGTERM - 1)):
+            time.sleep(1)
+            return process.poll() is None
+        time.sleep(0.1)
+    return False
+
+
 @pytest.mark.parametrize("role", ["web", "beat", "worker-orders", "worker-collect", "worker-default"])
 def test_role_starts_keeps_running_and_stops_when_told(role: str, environment: dict[str, str]) -> None:
     process = subprocess.Popen(
         [str(DOCKER / "entrypoint.sh"), role], cwd=BASE_DIR, env=environment | {"PYTHONWARNINGS": "ignore"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    time.sleep(4)
-    alive = process.poll() is None
+    alive = _is_ready(process)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=45)
     assert alive, output
