@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import User
 from apps.accounts.tests.factories import UserFactory
+from ohmycoins.core import sites
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -32,6 +33,12 @@ def no_outside_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask a source again at once."""
+    monkeypatch.setattr(sites, "BACKOFF_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-MODULES = ("pages", "fills", "orders")
+MODULES = ("pages", "fills", "orders", "text")
 
 
 def main() -> int:
@@ -25,6 +25,9 @@ def main() -> int:
             if word in name
             for row in importlib.import_module(f"benchmarks.{name}").rows()
         ]
+    if not rows:
+        print("nothing to measure here: see the module's docstring")
+        return 0
     width = max(len(row.name) for row in rows)
     print(f"\n{'':{width}}  {'measured':>16} {'floor':>16} {'ratio':>8}   target")
     for row in rows:

@@ -226,12 +226,57 @@ SPECTACULAR_SETTINGS = {
 
 # Outside sources: each has its base URL here, so that a proxy, a mirror or the simulator can stand in
 
-COINSPOT_URL = env.str("COINSPOT_URL", default="https://www.coinspot.com.au").rstrip("/")
-COINSPOT_USER_AGENT = env.str("COINSPOT_USER_AGENT", default="OhMyCoins/1 (self-hosted)")
+
+def _url(name: str, default: str) -> str:
+    return str(env.str(name, default=default)).rstrip("/")
+
+
+COINSPOT_URL = _url("COINSPOT_URL", "https://www.coinspot.com.au")
+COINSPOT_HELP_URL = _url("COINSPOT_HELP_URL", "https://coinspot.zendesk.com")
+SEC_URL = _url("SEC_URL", "https://data.sec.gov")
+REDDIT_URL = _url("REDDIT_URL", "https://www.reddit.com")
+REDDIT_OAUTH_URL = _url("REDDIT_OAUTH_URL", "https://oauth.reddit.com")
+DEFILLAMA_URL = _url("DEFILLAMA_URL", "https://api.llama.fi")
+CRYPTOPANIC_URL = _url("CRYPTOPANIC_URL", "https://cryptopanic.com")
+NEWS_FEEDS = env.list(
+    "NEWS_FEEDS",
+    default=[
+        "https://www.coindesk.com/arc/outboundfeeds/rss/",
+        "https://cointelegraph.com/rss",
+        "https://decrypt.co/feed",
+        "https://cryptoslate.com/feed/",
+        "https://www.newsbtc.com/feed/",
+    ],
+)
+
+# Who we say we are. SEC wants a name and an e-mail address, which only the operator has.
+AGENT = "OhMyCoins/1 (self-hosted)"
+COINSPOT_USER_AGENT = env.str("COINSPOT_USER_AGENT", default=AGENT)
+SEC_USER_AGENT = env.str("SEC_USER_AGENT", default="")
+REDDIT_USER_AGENT = env.str("REDDIT_USER_AGENT", default="python:ohmycoins:1 (self-hosted)")
+DEFILLAMA_USER_AGENT = env.str("DEFILLAMA_USER_AGENT", default=AGENT)
+CRYPTOPANIC_USER_AGENT = env.str("CRYPTOPANIC_USER_AGENT", default=AGENT)
+NEWS_USER_AGENT = env.str("NEWS_USER_AGENT", default=AGENT)
+
+REDDIT_CLIENT_ID = env.str("REDDIT_CLIENT_ID", default="")
+REDDIT_CLIENT_SECRET = env.str("REDDIT_CLIENT_SECRET", default="")
+CRYPTOPANIC_API_KEY = env.str("CRYPTOPANIC_API_KEY", default="")
+CRYPTOPANIC_PLAN = env.str("CRYPTOPANIC_PLAN", default="developer")  # part of the path; free and v1: API v1
+
+# How long the ledgers are kept, in days; 0 keeps everything.
+LEDGER_RETENTION_DAYS = env.int("LEDGER_RETENTION_DAYS", default=0)
 
 # Seams: {slug: dotted path} -------------------------------------------------------------------------
 
-COLLECTORS = {"coinspot_prices": "apps.ledgers.collectors.coinspot_prices.CoinspotPrices"}
+COLLECTORS = {
+    "coinspot_prices": "apps.ledgers.collectors.coinspot_prices.CoinspotPrices",
+    "coinspot_announcements": "apps.ledgers.collectors.coinspot_announcements.CoinspotAnnouncements",
+    "sec_edgar_api": "apps.ledgers.collectors.sec_edgar_api.SecEdgarApi",
+    "reddit_api": "apps.ledgers.collectors.reddit_api.RedditApi",
+    "defillama": "apps.ledgers.collectors.defillama.Defillama",
+    "cryptopanic": "apps.ledgers.collectors.cryptopanic.Cryptopanic",
+    "news_rss": "apps.ledgers.collectors.news_rss.NewsRss",
+}
 VENUES = {"paper": "apps.trading.venues.paper.PaperVenue"}
 
 # Trading --------------------------------------------------------------------------------------------

@@ -5,40 +5,57 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import RangeDateTimeFilter
-from unfold.decorators import display
+from unfold.contrib.filters.admin import RangeDateTimeFilter, TextFilter
+from unfold.decorators import action, display
 
 from apps.ledgers.health import health
-from apps.ledgers.models import CollectionRun, LatestPrice, Price, Source
+from apps.ledgers.models import (
+    Candle,
+    CatalystEvent,
+    CollectionRun,
+    Cut,
+    Fundamental,
+    LatestPrice,
+    News,
+    OnChainMetric,
+    Price,
+    SocialPost,
+    Source,
+)
 from apps.ledgers.schedules import collector_schedules
 from apps.ledgers.services import control
 from ohmycoins.core.admin import FactAdmin
 from ohmycoins.core.errors import DomainError
+from ohmycoins.core.symbols import symbol
 
 LABELS = {
     "healthy": "success", "degraded": "warning", "failing": "danger", "off": "info", "unknown": "info",
     "success": "success", "partial": "warning", "failed": "danger", "skipped": "info", "running": "info",
+    "bullish": "success", "bearish": "danger", "neutral": "info",
 }  # fmt: skip
+SHOWN_RUNS = 20
+OCCURRED = ("occurred_at", RangeDateTimeFilter)
 
 
 @admin.register(Source)
 class SourceAdmin(ModelAdmin):
-    """Collectors: their health, their schedule, and the commands."""
+    """Collectors: their health, their schedule, their last runs, and the commands."""
 
     list_display = (
-        "name",
-        "ledger",
-        "state",
-        "schedule",
-        "records_stored",
-        "last_run",
-        "last_success",
+        "name", "ledger", "state", "off_because", "schedule", "records_stored", "last_run", "last_success",
         "last_error",
-    )
+    )  # fmt: skip
     list_filter = ("ledger", "enabled")
-    readonly_fields = ("name", "ledger", "enabled", "watermark", "records_stored")
+    fields = (
+        "name", "ledger", "state", "off_because", "schedule", "success_rate", "average_latency",
+        "records_stored", "watermark", "last_success", "last_error", "runs",
+    )  # fmt: skip
+    readonly_fields = fields
     actions = ("collect_now", "enable", "disable")
+    actions_submit_line = ("collect_this", "switch_this")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         self.schedules = collector_schedules()
@@ -47,19 +64,34 @@ class SourceAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_operate_permission(request)  # the buttons are all there is to change
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("ledgers.operate_source")
 
     @display(description="health", label=LABELS)
     def state(self, source: Any) -> str:
-        return health(enabled=source.enabled, success_rate=source.success_rate)
+        return health(off=control.off_because(source) is not None, success_rate=source.success_rate)
+
+    @display(description="off because")
+    def off_because(self, source: Source) -> str:
+        return control.off_because(source) or ""
 
     @display(description="schedule")
     def schedule(self, source: Source) -> str:
         return self.schedules.get(source.name, "none")
+
+    @display(description="success rate")
+    def success_rate(self, source: Any) -> str:
+        return "–" if source.success_rate is None else f"{source.success_rate:.0%}"
+
+    @display(description="average run")
+    def average_latency(self, source: Any) -> str:
+        return "–" if source.avg_latency is None else f"{source.avg_latency.total_seconds():.1f} s"
 
     @display(description="last run")
     def last_run(self, source: Any) -> Any:
@@ -71,17 +103,31 @@ class SourceAdmin(ModelAdmin):
 
     @display(description="last error")
     def last_error(self, source: Any) -> str:
-        return (source.last_error or "")[:120]
+        return (source.last_error or "")[:200]
+
+    @display(description="last runs")
+    def runs(self, source: Source) -> str:
+        rows = source.runs.defer("sample").order_by("-started_at", "-id")[:SHOWN_RUNS]
+        lines = format_html_join(
+            "", "<li>{:%d %b %H:%M:%S} · {} · {} stored of {} {}</li>",
+            ((run.started_at, run.status, run.stored, run.fetched, run.error[:120]) for run in rows),
+        )  # fmt: skip
+        every = f"{reverse('admin:ledgers_collectionrun_changelist')}?source__name__exact={source.pk}"
+        return format_html('<ul>{}</ul><a href="{}">all runs</a>', lines, every)
+
+    @action(description="Collect now", permissions=["operate"])
+    def collect_this(self, request: HttpRequest, obj: Source) -> None:
+        self._collect(request, obj)
+
+    @action(description="Switch on or off", permissions=["operate"])
+    def switch_this(self, request: HttpRequest, obj: Source) -> None:
+        switched = control.set_enabled(obj, enabled=not obj.enabled)
+        messages.success(request, f"{obj.name} is switched {'on' if switched.enabled else 'off'}.")
 
     @admin.action(description="Collect now", permissions=["operate"])
     def collect_now(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         for source in queryset:
-            try:
-                control.trigger(source)
-            except DomainError as error:
-                messages.error(request, error.message)
-            else:
-                messages.success(request, f"{source.name}: asked a worker to run it now.")
+            self._collect(request, source)
 
     @admin.action(description="Switch on", permissions=["operate"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
@@ -92,6 +138,25 @@ class SourceAdmin(ModelAdmin):
     def disable(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         for source in queryset:
             control.set_enabled(source, enabled=False)
+
+    def _collect(self, request: HttpRequest, source: Source) -> None:
+        try:
+            control.trigger(source)
+        except DomainError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"{source.name}: asked a worker to run it now.")
+
+
+class CoinFilter(TextFilter):
+    """Keep the entries that name a coin."""
+
+    title = "coin"
+    parameter_name = "coin"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = symbol(self.value() or "")
+        return queryset.filter(currencies__contains=[found]) if found else queryset
 
 
 @admin.register(CollectionRun)
@@ -121,7 +186,7 @@ class PriceAdmin(FactAdmin):
         "observed_at",
         "origin",
     )
-    list_filter = ("market", "crossed", "origin", ("occurred_at", RangeDateTimeFilter))
+    list_filter = ("market", "crossed", "origin", OCCURRED)
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type",)
     ordering = ("-occurred_at", "-id")
 
@@ -132,3 +197,84 @@ class LatestPriceAdmin(FactAdmin):
     list_filter = ("market",)
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type",)
     exclude = ("price",)
+
+
+@admin.register(Candle)
+class CandleAdmin(FactAdmin):
+    list_display = (
+        "coin_type", "market", "interval", "open", "high", "low", "close", "readings", "occurred_at", "origin",
+    )  # fmt: skip
+    list_filter = ("interval", "market", "origin", OCCURRED)
+    search_fields: ClassVar[tuple[str, ...]] = ("=coin_type",)
+    ordering = ("-occurred_at", "-id")
+
+
+class ItemAdmin(FactAdmin):
+    """A ledger of items: every version is a line."""
+
+    ordering = ("-occurred_at", "-id")
+    date_hierarchy = None
+
+
+@admin.register(Fundamental)
+class FundamentalAdmin(ItemAdmin):
+    list_display = (
+        "protocol", "tvl_usd", "fees_24h_usd", "revenue_24h_usd", "occurred_at", "observed_at", "origin",
+    )  # fmt: skip
+    list_filter = ("collector", "origin", OCCURRED)
+    search_fields: ClassVar[tuple[str, ...]] = ("=protocol",)
+
+
+@admin.register(OnChainMetric)
+class OnChainMetricAdmin(ItemAdmin):
+    list_display = ("asset", "network", "metric_name", "metric_value", "occurred_at", "observed_at", "origin")
+    list_filter = ("collector", "metric_name", "origin", OCCURRED)
+    search_fields: ClassVar[tuple[str, ...]] = ("=asset", "=network")
+
+
+class TextAdmin(ItemAdmin):
+    """Texts with their coins and their tone."""
+
+    @display(description="title")
+    def headline(self, text: Any) -> str:
+        return str(text.title)[:100]
+
+    @display(description="coins")
+    def coins(self, text: Any) -> str:
+        return " ".join(text.currencies)
+
+    @display(description="sentiment", label=LABELS)
+    def tone(self, text: Any) -> str:
+        return str(text.sentiment)
+
+
+@admin.register(News)
+class NewsAdmin(TextAdmin):
+    list_display = ("headline", "source", "coins", "tone", "sentiment_score", "occurred_at", "observed_at")
+    list_filter = (CoinFilter, "collector", "sentiment", "origin", OCCURRED)
+    search_fields: ClassVar[tuple[str, ...]] = ("title", "=source")
+
+
+@admin.register(SocialPost)
+class SocialPostAdmin(TextAdmin):
+    list_display = ("headline", "community", "coins", "tone", "sentiment_score", "occurred_at", "observed_at")
+    list_filter = (CoinFilter, "collector", "community", "sentiment", "origin", OCCURRED)
+    search_fields: ClassVar[tuple[str, ...]] = ("title", "=community")
+
+
+@admin.register(CatalystEvent)
+class CatalystEventAdmin(ItemAdmin):
+    list_display = ("title", "event_type", "impact_score", "source", "coins", "occurred_at", "observed_at")
+    list_filter = (CoinFilter, "collector", "event_type", "origin", OCCURRED)
+    search_fields: ClassVar[tuple[str, ...]] = ("title",)
+
+    @display(description="coins")
+    def coins(self, event: Any) -> str:
+        return " ".join(event.currencies)
+
+
+@admin.register(Cut)
+class CutAdmin(FactAdmin):
+    list_display = ("table", "before", "deleted", "reason", "made_at")
+    list_filter = ("table",)
+    ordering = ("-made_at", "-id")

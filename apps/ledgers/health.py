@@ -4,9 +4,9 @@ HEALTHY_FROM = 0.95
 DEGRADED_FROM = 0.80
 
 
-def health(*, enabled: bool, success_rate: float | None) -> str:
+def health(*, off: bool, success_rate: float | None) -> str:
     """Say healthy, degraded, failing, off, or unknown when it never ran."""
-    if not enabled:
+    if off:
         return "off"
     if success_rate is None:
         return "unknown"

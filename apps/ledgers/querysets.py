@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import Avg, Case, DurationField, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Avg, Case, DurationField, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 
 if TYPE_CHECKING:
-    from apps.ledgers.models import CollectionRun, LatestPrice, Price, Source  # noqa: F401
+    from apps.ledgers.models import CollectionRun, LatestPrice, Source  # noqa: F401
 
 RECENT_RUNS = 20
 
 
-class PriceQuerySet(QuerySet["Price"]):
-    """Prices, newest last unless ordered otherwise."""
+class EntryQuerySet(QuerySet[Any]):
+    """Entries of any ledger."""
 
     def as_of(self, instant: datetime) -> Self:
         """Keep what was known at `instant`."""
@@ -24,6 +24,25 @@ class PriceQuerySet(QuerySet["Price"]):
         """Keep what occurred in [since, until)."""
         kept = self if since is None else self.filter(occurred_at__gte=since)
         return kept if until is None else kept.filter(occurred_at__lt=until)
+
+
+class ItemQuerySet(EntryQuerySet):
+    """Entries about items that their sources restate."""
+
+    def current(self, instant: datetime | None = None) -> Self:
+        """Keep each item's newest version: as of `instant`, or of now."""
+        known = self if instant is None else self.as_of(instant)
+        later = self.model.objects.filter(
+            collector=OuterRef("collector"), item=OuterRef("item"), id__gt=OuterRef("id")
+        )
+        if instant is not None:
+            later = later.as_of(instant)
+        return known.filter(~Exists(later))
+
+    def newest_of(self, collector: str, items: list[str]) -> Self:
+        """Keep the newest version of each of `items`."""
+        of_them = self.filter(collector=collector, item__in=items)
+        return of_them.order_by("item", "-id").distinct("item")
 
 
 class LatestPriceQuerySet(QuerySet["LatestPrice"]):

@@ -1,5 +1,7 @@
 """Carry what parsers found, as immutable values without Django."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +19,97 @@ class PriceRecord:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandleRecord:
+    """One market's prices over an interval that began at `occurred_at`."""
+
+    coin_type: str
+    market: str
+    interval: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRecord:
+    """A version of something that its source may restate, by the source's own time (UTC).
+
+    `item` is its identity within the collector; `digest` (see `digest_of`) tells versions apart;
+    `engagement` counts people, and only a move of 10 % or more makes a version.
+    """
+
+    occurred_at: datetime
+    item: str
+    digest: str
+    engagement: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundamentalRecord(ItemRecord):
+    """A protocol's figures on a UTC day; None where the source gives none."""
+
+    protocol: str
+    tvl_usd: Decimal | None
+    fees_24h_usd: Decimal | None
+    revenue_24h_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRecord(ItemRecord):
+    """One figure about an asset; `network` is the chain it was measured on."""
+
+    asset: str
+    network: str
+    metric_name: str
+    metric_value: Decimal
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRecord(ItemRecord):
+    """A text with the coins it names and its sentiment (-1 to 1, and in a word)."""
+
+    title: str
+    content: str
+    url: str
+    currencies: tuple[str, ...]
+    sentiment: str
+    sentiment_score: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsRecord(TextRecord):
+    """An article; `source` published it."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostRecord(TextRecord):
+    """A post in a community of a platform."""
+
+    platform: str
+    community: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord(ItemRecord):
+    """A filing or an announcement, with its impact (1 to 10)."""
+
+    event_type: str
+    title: str
+    description: str
+    source: str
+    url: str
+    currencies: tuple[str, ...]
+    impact_score: int
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """An item that was left out, and why."""
@@ -29,11 +122,19 @@ class Reject:
 class Parsed:
     """What one page held."""
 
-    records: tuple[PriceRecord, ...]
+    records: tuple[PriceRecord | ItemRecord, ...]
     rejects: tuple[Reject, ...] = ()
-    unpriced: tuple[str, ...] = field(default=())
+    unpriced: tuple[str, ...] = ()
     """Markets that the venue itself prices "NaN": known, without a price, and not an error."""
 
 
 class UnreadablePage(Exception):
     """The page as a whole is not what its source sends; nothing of it may be stored."""
+
+
+def digest_of(*said: object) -> str:
+    """Give 32 hex digits that differ when anything of what the source said differs.
+
+    Only the source's own words and numbers belong in: a better sentiment scorer restates nothing.
+    """
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()

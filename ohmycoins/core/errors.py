@@ -31,6 +31,12 @@ class Conflict(DomainError):
     code, status = "CONFLICT", 409
 
 
+class Gone(DomainError):
+    """What was asked for was deleted on purpose."""
+
+    code, status = "GONE", 410
+
+
 class Refused(DomainError):
     """The request was understood, and refused."""
 
@@ -44,11 +50,31 @@ class Unavailable(DomainError):
 
 
 class OutsideError(Exception):
-    """A call to a source or a venue failed."""
+    """A call to a source or a venue failed; `status` is the HTTP status, where there was an answer."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TransientError(OutsideError):
-    """It may work later: timeouts, refused connections, 429 and 5xx."""
+    """It may work later: timeouts, refused connections, 429 and 5xx.
+
+    `retry_after` is how many seconds the host asked us to wait, where it did; `unsent` says that it is
+    certain that no byte of the request left.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        unsent: bool = False,
+    ) -> None:
+        super().__init__(message, status=status)
+        self.retry_after = retry_after
+        self.unsent = unsent
 
 
 class PermanentError(OutsideError):

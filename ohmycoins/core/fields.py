@@ -26,6 +26,12 @@ class AudField(_MoneyField):
     digits, places = 38, 8
 
 
+class UsdField(_MoneyField):
+    """An amount of USD, kept with 8 decimals."""
+
+    digits, places = 38, 8
+
+
 class PriceField(_MoneyField):
     """A price in the market's quote coin per one coin."""
 

@@ -25,11 +25,19 @@ from ohmycoins import env as environment
 from ohmycoins.local import postgres, redis
 from ohmycoins.local.paths import Layout, layout
 from ohmycoins.local.process import Child, StartError
+from ohmycoins.sandbox import server as sandbox
 
+# What the sandbox lets in with; the real sources would not.
+DEMO_CREDENTIALS = {
+    "SEC_USER_AGENT": "OhMyCoins demo demo@example.com", "CRYPTOPANIC_API_KEY": "demo-key",
+    "REDDIT_CLIENT_ID": "demo", "REDDIT_CLIENT_SECRET": "demo",
+}  # fmt: skip
 RESTART_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 SETTLED_SECONDS = 60.0
 DRAIN_SECONDS = 90.0
-WORKERS = {"orders": 2, "collect": 1, "default": 1}  # queue -> processes
+# Queue -> how its worker runs. Collectors wait for sources: threads, enough for each to have its own,
+# so that a slow source holds up no other.
+WORKERS = {"orders": ("-c", "2"), "collect": ("-P", "threads", "-c", "8"), "default": ("-c", "1")}
 
 
 @dataclass(slots=True)
@@ -140,8 +148,8 @@ class Supervisor:
             self._start_sandbox()
         python = [sys.executable, "-m"]
         celery = [*python, "celery", "--quiet", "-A", "ohmycoins"]
-        for queue, processes in WORKERS.items():
-            options = ["-Q", queue, "-n", f"{queue}@%h", "-c", str(processes), "--prefetch-multiplier", "1"]
+        for queue, pool in WORKERS.items():
+            options = ["-Q", queue, "-n", f"{queue}@%h", *pool, "--prefetch-multiplier", "1"]
             self._add_command(f"worker-{queue}", [*celery, "worker", "-l", "WARNING", *options])
         self._add_command("beat", [*celery, "beat", "--pidfile=", "-l", "WARNING"])
         self._add_command(
@@ -175,8 +183,7 @@ class Supervisor:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self._add_command("sandbox", [sys.executable, "manage.py", "sandbox", "--port", str(port)])
-        for name in ("COINSPOT_URL",):
-            os.environ[name] = f"http://127.0.0.1:{port}"
+        os.environ |= sandbox.environment(f"http://127.0.0.1:{port}") | DEMO_CREDENTIALS
 
     def _prepare(self) -> None:
         """Migrate, create what is missing, and print the login; in a process that ends."""

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 # Coins with an order book and a price in AUD around which each wanders.
@@ -15,6 +15,7 @@ AUD_PER_USDT = 1.53
 # Waves of a day, hours and minutes: the period in minutes, and the height as a share of the price.
 WAVES = ((10_080, 0.06), (1_440, 0.02), (217, 0.006), (41, 0.002), (7, 0.0006))
 SPREAD = 0.003
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,28 @@ class Market:
         ticks["thin"] = None
         return ticks
 
+    def level(self, what: str, at: datetime) -> float:
+        """Say where `what`, a coin or anything else that wanders, stands at `at`; 1 is its base."""
+        return self._level(what, int(at.timestamp()) // 60)
+
+    def change(self, coin: str, at: datetime) -> float:
+        """Say by what share a coin's price has moved in the day up to `at`."""
+        return self.level(coin, at) / self.level(coin, at - DAY) - 1
+
     def _tick(self, coin: str, base: float, minute: int) -> Tick:
-        middle = base * math.exp(
-            sum(
-                height * math.sin(2 * math.pi * (minute / period + self._chance(coin, period)))
-                for period, height in WAVES
-            )
-        )
+        middle = base * self._level(coin, minute)
         half = SPREAD / 2 * (0.5 + self._chance(coin, "spread", minute))
         last = middle * (1 + half * (2 * self._chance(coin, "last", minute) - 1))
         places = 2 if base >= 100 else 6
         return Tick(*(_write(price, places) for price in (middle * (1 - half), middle * (1 + half), last)))
+
+    def _level(self, what: str, minute: int) -> float:
+        return math.exp(
+            sum(
+                height * math.sin(2 * math.pi * (minute / period + self._chance(what, period)))
+                for period, height in WAVES
+            )
+        )
 
     def _chance(self, *what: object) -> float:
         """Give a number from 0 to 1 that depends on the seed and `what` alone."""

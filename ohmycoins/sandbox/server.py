@@ -1,56 +1,175 @@
-"""Serve the simulated sources over HTTP, on loopback only."""
+"""Serve the simulated sources over HTTP, on loopback only.
+
+Beside them, `/sandbox` is the simulator's own: `GET /sandbox/faults` and `POST` of {source: fault or
+null}, `GET /sandbox/requests` counts what each source was asked, `POST /sandbox/reset` forgets both.
+"""
 
 import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from ohmycoins.core import clock
+from ohmycoins.sandbox.faults import UnknownFault, check, spoil
 from ohmycoins.sandbox.market import Market
+from ohmycoins.sandbox.messages import Answer, Manner, Request, as_json
+from ohmycoins.sandbox.sources import NAMES, sources_of
+from ohmycoins.sandbox.sources.news import FEEDS
+
+MAX_BODY_BYTES = 1024**2
+DRIP_SECONDS = 0.25
+NOT_FOUND = as_json({"message": "Not found"}, status=404)
+
+
+def environment(url: str) -> dict[str, str]:
+    """Give the settings that point every source at the sandbox at `url`."""
+    names = (
+        "COINSPOT_URL", "COINSPOT_HELP_URL", "SEC_URL", "REDDIT_URL", "REDDIT_OAUTH_URL", "DEFILLAMA_URL",
+        "CRYPTOPANIC_URL",
+    )  # fmt: skip
+    return dict.fromkeys(names, url) | {"NEWS_FEEDS": ",".join(f"{url}/feeds/{slug}.xml" for slug in FEEDS)}
 
 
 class Sandbox(ThreadingHTTPServer):
-    """One server for every source; what it answers follows from its seed and the time."""
+    """One server for every source; what it answers follows from its seed, the time and the faults set."""
 
     daemon_threads = True
+    request_queue_size = 128
 
-    def __init__(self, port: int, *, seed: int) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, port: int, *, seed: int, faults: Mapping[str, str | None] | None = None) -> None:
         self.market = Market(seed)
+        self.sources = sources_of(self.market)
+        self.faults: dict[str, str | None] = dict.fromkeys(NAMES)
+        self.asked: Counter[str] = Counter()
+        self.stopped = threading.Event()
+        self._lock = threading.Lock()
+        self.set_faults(faults or {})
+        super().__init__(("127.0.0.1", port), Handler)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    def environment(self) -> dict[str, str]:
+        """Give the settings that point every source here."""
+        return environment(self.url)
+
+    def set_faults(self, given: Mapping[str, str | None]) -> None:
+        """Set the faults of the sources named; None ends one. Raises UnknownFault, and sets nothing."""
+        check(given, NAMES)
+        with self._lock:
+            self.faults = {**self.faults, **given}
+
+    def reset(self) -> None:
+        """End all faults, and count from zero."""
+        with self._lock:
+            self.faults = dict.fromkeys(NAMES)
+            self.asked.clear()
+
+    def answer(self, request: Request) -> Answer:
+        """Find the source that a request is meant for, and let it answer as well as its fault allows."""
+        for source in self.sources:
+            fault = self.faults[source.name]
+            answer = source.answer(replace(request, fault=fault))
+            if answer is not None:
+                with self._lock:
+                    self.asked[source.name] += 1
+                return spoil(answer, fault, request.now)
+        return self._own(request)
+
+    def server_close(self) -> None:
+        self.stopped.set()
+        super().server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that went away; what else fails here is a mistake of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def _own(self, request: Request) -> Answer:
+        match (request.method, request.path):
+            case ("GET", "/sandbox/faults"):
+                return as_json(self.faults)
+            case ("GET", "/sandbox/requests"):
+                return as_json({name: self.asked[name] for name in NAMES})
+            case ("POST", "/sandbox/faults"):
+                return self._set(request)
+            case ("POST", "/sandbox/reset"):
+                self.reset()
+                return as_json(self.faults)
+        return NOT_FOUND
+
+    def _set(self, request: Request) -> Answer:
+        try:
+            given = json.loads(request.body)
+            if not isinstance(given, dict):
+                raise UnknownFault("send an object of faults by source")
+            self.set_faults(given)
+        except ValueError as error:
+            return as_json({"message": str(error)}, status=400)
+        return as_json(self.faults)
+
 
 class Handler(BaseHTTPRequestHandler):
-    """Answer in the documented shapes (docs of each parser); unknown paths get the venue's error."""
+    """Read a request, and write its answer in the manner it asks for."""
 
     server: Sandbox
 
     def do_GET(self) -> None:
-        if self.path.rstrip("/") == "/pubapi/v2/latest":
-            self._send(200, self._latest())
-        else:
-            self._send(404, {"status": "error", "message": "Not found"})
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: the callers log their own requests."""
 
-    def _latest(self) -> dict[str, Any]:
-        ticks = self.server.market.prices(clock.now())
-        nan = {"bid": "NaN", "ask": "NaN", "last": "NaN"}
-        return {
-            "status": "ok",
-            "prices": {
-                key: {"bid": tick.bid, "ask": tick.ask, "last": tick.last} if tick else nan
-                for key, tick in ticks.items()
-            },
-        }
+    def _answer(self) -> None:
+        request = self._request()
+        with suppress(ConnectionError):  # a client that had enough
+            self._write(self.server.answer(request), request)
 
-    def _send(self, status: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
+    def _request(self) -> Request:
+        parts = urlsplit(self.path)
+        length = self.headers.get("Content-Length", "0")
+        size = min(int(length), MAX_BODY_BYTES) if length.isdecimal() else 0
+        return Request(
+            method=self.command,
+            path=parts.path.rstrip("/"),
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(size),
+            now=clock.now(),
+            base=self.server.url,
+        )
+
+    def _write(self, answer: Answer, request: Request) -> None:
+        if answer.manner is Manner.NOTHING:
+            return
+        self.send_response_only(answer.status)
+        self.send_header("Date", format_datetime(request.now, usegmt=True))
+        if answer.status != 304:
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self._write_body(answer)
+
+    def _write_body(self, answer: Answer) -> None:
+        if answer.manner is Manner.CUT:
+            self.wfile.write(answer.body[: len(answer.body) // 2])
+        elif answer.manner is Manner.DRIP:
+            for byte in answer.body:
+                self.wfile.write(bytes([byte]))
+                if self.server.stopped.wait(DRIP_SECONDS):
+                    return
+        else:
+            self.wfile.write(answer.body)

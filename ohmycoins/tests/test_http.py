@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
+from ohmycoins.core import http
 from ohmycoins.core.errors import PermanentError, TransientError
-from ohmycoins.core.http import fetch
+from ohmycoins.core.http import Ask, Page
+
+
+def fetch(url: str, **options: Any) -> Page:
+    return http.request(Ask(url=url, **options))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -25,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def fine(self) -> None:
-        self._send(200, b"ok", X_Test="yes")
+        self._send(200, b"ok", X_Test="yes", Content_Type="application/json; charset=utf-8")
 
     def busy(self) -> None:
         self._send(429, b"")
@@ -37,7 +42,29 @@ class Handler(BaseHTTPRequestHandler):
         self._send(404, b"")
 
     def moved(self) -> None:
-        self._send(302, b"", Location="/fine")
+        self._send(302, b"", Location="/fine?again=1")
+
+    def circle(self) -> None:
+        self._send(302, b"", Location="/circle")
+
+    def elsewhere(self) -> None:
+        self._send(302, b"", Location="ftp://example.com/")
+
+    def page(self) -> None:
+        self._send(200, b"<html></html>", Content_Type="text/html")
+
+    def wait(self) -> None:
+        self._send(429, b"", Retry_After=self.path.partition("after=")[2].replace("+", " "))
+
+    def echo(self) -> None:
+        self._send(200, b'{"next": "/x?auth_token=secret"}', Content_Type="application/json")
+
+    def slow_headers(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        for number in range(100):
+            self.wfile.write(b"X-%d: drip\r\n" % number)
+            self.wfile.flush()
+            time.sleep(0.05)
 
     def bomb(self) -> None:
         self._send(200, gzip.compress(b"0" * 50_000_000), Content_Encoding="gzip")
@@ -67,7 +94,7 @@ def site() -> Iterator[str]:
 
 
 def test_page_has_status_headers_and_body(site: str) -> None:
-    page = fetch(f"{site}/fine", user_agent="test")
+    page = fetch(f"{site}/fine")
     assert (page.status, page.headers["x-test"], page.body) == (200, "yes", b"ok")
 
 
@@ -77,7 +104,9 @@ def test_page_has_status_headers_and_body(site: str) -> None:
         ("busy", TransientError, "answered 429"),
         ("down", TransientError, "answered 503"),
         ("missing", PermanentError, "answered 404"),
-        ("moved", PermanentError, "answered 302"),
+        ("circle", PermanentError, "redirected more than 3 times"),
+        ("elsewhere", PermanentError, "redirects to ftp"),
+        ("page", PermanentError, "answered text/html where application/json was expected"),
         ("cut", TransientError, "could not be reached"),
     ],
 )
@@ -85,28 +114,62 @@ def test_failure_says_whether_to_come_back_and_hides_the_query(
     site: str, path: str, kind: type[Exception], said: str
 ) -> None:
     with pytest.raises(kind, match=said) as caught:
-        fetch(f"{site}/{path}?auth_token=secret", user_agent="test")
+        fetch(f"{site}/{path}?auth_token=secret")
     assert "secret" not in str(caught.value)
+
+
+def test_redirect_within_reason_is_followed(site: str) -> None:
+    assert fetch(f"{site}/moved").body == b"ok"
+
+
+def test_secret_that_the_host_echoes_is_taken_out(site: str) -> None:
+    assert fetch(f"{site}/echo", secrets=("secret",)).body == b'{"next": "/x?auth_token=[hidden]"}'
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("7", 7.0),
+        ("86400", 3600.0),
+        ("Mon,+02+Mar+2026+12:00:30+GMT", 30.0),
+        ("Mon,+02+Mar+2026+11:00:00+GMT", 0.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_capped_at_an_hour(
+    site: str, clock: Any, given: str, seconds: float | None
+) -> None:
+    with pytest.raises(TransientError) as caught:
+        fetch(f"{site}/wait?after={given}")
+    assert (caught.value.status, caught.value.retry_after) == (429, seconds)
+
+
+def test_slow_headers_end_when_the_time_is_up(site: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(TransientError, match="time was up"):
+        fetch(f"{site}/slow_headers", total_seconds=0.3)
+    assert time.monotonic() - began < 3
 
 
 def test_slow_drip_ends_when_the_time_is_up(site: str) -> None:
     began = time.monotonic()
     with pytest.raises(TransientError, match="time was up"):
-        fetch(f"{site}/drip", user_agent="test", total_seconds=0.3)
+        fetch(f"{site}/drip", total_seconds=0.3)
     assert time.monotonic() - began < 3
 
 
 def test_gzip_bomb_is_cut_off(site: str) -> None:
     with pytest.raises(PermanentError, match="more than 1,000,000 bytes"):
-        fetch(f"{site}/bomb", user_agent="test", max_bytes=1_000_000)
+        fetch(f"{site}/bomb", max_bytes=1_000_000)
 
 
 def test_refused_connection_says_so_without_the_query() -> None:
     with pytest.raises(TransientError, match="Connection refused") as caught:
-        fetch("http://127.0.0.1:1/x?key=secret", user_agent="test")
+        fetch("http://127.0.0.1:1/x?key=secret")
     assert "secret" not in str(caught.value)
 
 
 def test_socket_guard_refuses_the_outside() -> None:
     with pytest.raises(RuntimeError, match="a test tried to reach"):
-        fetch("http://192.0.2.1/", user_agent="test")
+        fetch("http://192.0.2.1/")

@@ -1,20 +1,22 @@
 """Collect CoinSpot's prices every minute."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from apps.ledgers.collectors.base import Collector
 from apps.ledgers.parsers import coinspot_prices
 from apps.ledgers.records import Parsed
 from ohmycoins.clients import coinspot
 from ohmycoins.core.http import Page
 
 
-class CoinspotPrices:
+class CoinspotPrices(Collector):
     """One page holds every market; the past cannot be asked for."""
 
     slug = "coinspot_prices"
     ledger = "exchange"
     schedule = "interval:1:minutes"
+    lease = timedelta(minutes=1)
 
     def fetch(self, since: datetime | None) -> Iterator[Page]:
         yield coinspot.fetch_latest()

@@ -5,6 +5,8 @@ from typing import ClassVar
 import pgtrigger
 from django.db import models
 
+from apps.ledgers.querysets import ItemQuerySet
+
 
 class Entry(models.Model):
     """A fact as a source gave it, never edited: a change is a new entry."""
@@ -29,3 +31,30 @@ class Entry(models.Model):
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
         ]
+
+
+class Item(Entry):
+    """An entry about something that its source may restate: each version is a row of its own."""
+
+    collector = models.ForeignKey(
+        "ledgers.Source", models.PROTECT, related_name="+", editable=False, db_index=False
+    )
+    item = models.CharField(
+        max_length=500, help_text="What the source calls it: one identity, many versions."
+    )
+    digest = models.CharField(
+        max_length=32, editable=False, help_text="Of what the source said; a version differs from the last."
+    )
+
+    objects: ClassVar[ItemQuerySet] = ItemQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta(Entry.Meta):
+        abstract = True
+
+    @staticmethod
+    def indexes(name: str) -> tuple[models.Index, ...]:
+        """Give the indexes that every ledger of items needs: its list, and an item's newest version."""
+        return (
+            models.Index(fields=["-occurred_at", "-id"], name=f"{name}_occurred"),
+            models.Index(fields=["collector", "item", "-id"], name=f"{name}_item"),
+        )

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from apps.ledgers.models.entry import Entry
-from apps.ledgers.querysets import LatestPriceQuerySet, PriceQuerySet
+from apps.ledgers.querysets import EntryQuerySet, LatestPriceQuerySet
 from ohmycoins.core.fields import PriceField, positive
 
 
@@ -28,7 +28,7 @@ class Price(Quotes, Entry):
 
     crossed = models.BooleanField(default=False, help_text="Bid above ask, kept as the venue gave it.")
 
-    objects: ClassVar[PriceQuerySet] = PriceQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[EntryQuerySet] = EntryQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta(Entry.Meta):
         indexes = (models.Index(fields=["occurred_at", "id"], name="price_occurred"),)

@@ -22,7 +22,13 @@ class Source(models.Model):
     watermark = models.DateTimeField(
         null=True, blank=True, help_text="Everything up to here has been collected (UTC)."
     )
-
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text="The source lets nobody in before then; set by a run (UTC)."
+    )
+    paused_reason = models.CharField(max_length=200, blank=True)
+    backfilled = models.JSONField(
+        default=dict, editable=False, help_text="How far back each part of its past has been collected."
+    )
     records_stored = models.PositiveBigIntegerField(
         default=0, help_text="Entries stored since the beginning."
     )

@@ -1,15 +1,18 @@
 """Run a collector once: claim, fetch, parse, store, close."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from apps.ledgers.collectors.base import Collector
+from apps.ledgers.collectors.base import Collector, Missing, NeedsCredentials
 from apps.ledgers.models import CollectionRun, Source
-from apps.ledgers.records import Parsed, UnreadablePage
-from apps.ledgers.services.store import store_prices
+from apps.ledgers.records import ItemRecord, Parsed, PriceRecord, Reject, UnreadablePage
+from apps.ledgers.services.store import store
 from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import OutsideError
 from ohmycoins.core.http import Page
@@ -17,43 +20,102 @@ from ohmycoins.core.locks import advisory_lock
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)  # longer than the task's hard time limit (40 s)
 SAMPLE_BYTES = 64 * 1024
 PARTIAL_ABOVE = 0.05  # share of rejects that makes a run partial and holds the watermark
+AHEAD = timedelta(minutes=5)  # clocks differ by that much; an item dated later is not believed
+PROBE_AFTER = timedelta(days=1)  # when a source that wants credentials is asked again
 
 Status = CollectionRun.Status
 
 
-class PageFailure(Exception):
-    """A page could not be read; carries its first bytes for a person to look at."""
-
-    def __init__(self, reason: str, sample: bytes) -> None:
-        super().__init__(reason)
-        self.sample = sample
+class RunFailed(Exception):
+    """The run came to nothing; says why."""
 
 
-def collect(name: str) -> CollectionRun | None:
-    """Run the collector `name` and return its closed run; None when it is switched off.
+@dataclass(slots=True)
+class Reading:
+    """What a run has read so far."""
 
-    A second run at the same time is recorded as skipped. A source that fails closes its run as
-    failed and raises nothing: the next scheduled run is the retry. Anything unforeseen closes the
-    run as failed too, and is raised. Raises KeyError for an unknown name.
+    kept: list[PriceRecord | ItemRecord] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    unpriced: int = 0
+    pages: int = 0
+    began_at: datetime | None = None
+    sample: bytes | None = None
+
+    def add(self, parsed: Parsed, *, read_at: datetime, not_before: datetime | None) -> None:
+        """Take in a page: leave out what is too old, and refuse what claims to come from the future."""
+        self.pages += 1
+        self.began_at = self.began_at or read_at
+        self.rejects += parsed.rejects
+        self.unpriced += len(parsed.unpriced)
+        for record in parsed.records:
+            if record.occurred_at > read_at + AHEAD:
+                name = getattr(record, "item", "")
+                self.rejects.append(
+                    Reject(name[:80], f"is dated in the future, {record.occurred_at.isoformat()}")
+                )
+            elif not_before is None or record.occurred_at >= not_before:
+                self.kept.append(record)
+
+    def join(self, other: "Reading") -> None:
+        """Count another reading in."""
+        for name in ("kept", "rejects", "missing"):
+            getattr(self, name).extend(getattr(other, name))
+        self.unpriced += other.unpriced
+        self.pages += other.pages
+        self.began_at = self.began_at or other.began_at
+        self.sample = self.sample or other.sample
+
+    @property
+    def fetched(self) -> int:
+        return len(self.kept) + len(self.rejects) + self.unpriced
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.missing) or len(self.rejects) > PARTIAL_ABOVE * self.fetched
+
+    @property
+    def complaints(self) -> str:
+        """Name what is missing and what was rejected, the first five of each."""
+        lists = (
+            [f"{missing.about}: {missing.reason}" for missing in self.missing],
+            [f"{reject.item}: {reject.reason}" for reject in self.rejects],
+        )
+        return "; ".join(part for lines in lists if (part := _first_five(lines)))
+
+
+def collect(name: str, *, probe: bool = False) -> CollectionRun | None:
+    """Run the collector `name` and return its closed run; None when it is off.
+
+    It is off when an operator switched it off, when it lacks a setting, and until tomorrow when its
+    source asked for credentials, unless this is a `probe`. A second run at the same time is recorded
+    as skipped. A source that fails closes its run as failed and raises nothing: the next scheduled
+    run is the retry. Anything unforeseen closes the run as failed too, and is raised. Raises KeyError
+    for an unknown name.
     """
     collector: Collector = seams.load("COLLECTORS")[name]
     source = Source.objects.get(pk=name)
-    if not source.enabled:
+    paused = source.paused_until is not None and clock.now() < source.paused_until and not probe
+    if not source.enabled or collector.needs() or paused:
         return None
-    run = _open_run(source)
+    run = open_run(source, lease=collector.lease)
     if run.status == Status.SKIPPED:
         log.info("collector.skipped", collector=name, run_id=run.pk)
         return run
+    reading = Reading()
     try:
-        _fetch_and_store(collector, source, run)
-    except (OutsideError, PageFailure) as error:
-        _close_failed(run, str(error), getattr(error, "sample", None))
-        log.warning("collector.failed", collector=name, run_id=run.pk, error=str(error))
+        _read(collector, source, run, reading)
+        with transaction.atomic():
+            _store(source, run, reading)
+    except NeedsCredentials as error:
+        _pause(source, str(error))
+        close_failed(run, str(error), reading.sample)
+    except (OutsideError, RunFailed) as error:
+        close_failed(run, str(error), reading.sample)
     except BaseException as error:  # also the soft time limit: the row must not stay locked
-        _close_failed(run, f"unforeseen: {type(error).__name__}")
+        close_failed(run, f"unforeseen: {type(error).__name__}")
         raise
     else:
         log.info("collector.finished", collector=name, run_id=run.pk, status=run.status, stored=run.stored)
@@ -67,12 +129,13 @@ def close_overdue_runs(*, now: datetime) -> int:
     )
 
 
-def _open_run(source: Source) -> CollectionRun:
+def open_run(source: Source, *, lease: timedelta) -> CollectionRun:
+    """Start a run, or record that one was skipped because another is running."""
     now = clock.now()
     close_overdue_runs(now=now)
     try:
         with transaction.atomic():
-            return CollectionRun.objects.create(source=source, started_at=now, lease_until=now + LEASE)
+            return CollectionRun.objects.create(source=source, started_at=now, lease_until=now + lease)
     except IntegrityError:  # the partial unique constraint: one is running
         return CollectionRun.objects.create(
             source=source, started_at=now, finished_at=now, lease_until=now,
@@ -80,65 +143,88 @@ def _open_run(source: Source) -> CollectionRun:
         )  # fmt: skip
 
 
-def _fetch_and_store(collector: Collector, source: Source, run: CollectionRun) -> None:
-    """Read every page, then write them all, with the watermark and the run, in one transaction."""
-    fetched = [(page, clock.now()) for page in collector.fetch(source.watermark)]
-    parsed = [_parse(collector, page, read_at) for page, read_at in fetched]
-    with transaction.atomic():
-        # Readers of "as of now" wait for this lock, so nothing can appear later with an observed_at
-        # that they have already read past.
-        advisory_lock(f"ledgers.{source.pk}")
-        observed_at = clock.now()
-        for page in parsed:
-            stored = store_prices(page.records, run=run, observed_at=observed_at)
-            run.stored += stored
-            run.duplicates += len(page.records) - stored
-            run.rejected += len(page.rejects)
-            run.unpriced += len(page.unpriced)
-            run.fetched += len(page.records) + len(page.rejects) + len(page.unpriced)
-        partial = run.rejected > PARTIAL_ABOVE * run.fetched
-        run.status = Status.PARTIAL if partial else Status.SUCCESS
-        run.finished_at = observed_at
-        run.error = _describe_rejects(parsed)
-        if not _close(run):
-            raise PageFailure("the run took longer than its lease and was given up", b"")
-        changes: dict[str, object] = {"records_stored": F("records_stored") + run.stored}
-        if not partial:
-            changes["watermark"] = fetched[0][1] if fetched else observed_at
-        Source.objects.filter(pk=source.pk).update(**changes)
+def extend_lease(run: CollectionRun, *, lease: timedelta) -> None:
+    """Show that the run is alive. Raises RunFailed when it was given up meanwhile."""
+    if not CollectionRun.objects.running().filter(pk=run.pk).update(lease_until=clock.now() + lease):
+        raise RunFailed("the run took longer than its lease and was given up")
 
 
-def _parse(collector: Collector, page: Page, read_at: datetime) -> Parsed:
+def read_page(
+    reading: Reading, page: Page, parse: Callable[[], Parsed], *, not_before: datetime | None
+) -> None:
+    """Parse one page into `reading`; one that cannot be read is missing, and its beginning is kept."""
     try:
-        return collector.parse(page, read_at)
+        reading.add(parse(), read_at=clock.now(), not_before=not_before)
     except UnreadablePage as error:
-        raise PageFailure(f"page not understood: {error}", page.body[:SAMPLE_BYTES]) from error
+        reading.missing.append(Missing(page.about, f"page not understood: {error}"))
+        reading.sample = reading.sample or page.body[:SAMPLE_BYTES]
 
 
-def _describe_rejects(parsed: list[Parsed]) -> str:
-    rejects = [reject for page in parsed for reject in page.rejects]
-    shown = "; ".join(f"{reject.item}: {reject.reason}" for reject in rejects[:5])
-    return f"{shown}; and {len(rejects) - 5} more" if len(rejects) > 5 else shown
+def _read(collector: Collector, source: Source, run: CollectionRun, reading: Reading) -> None:
+    not_before = _not_before(collector, source)
+    for answer in collector.fetch(source.watermark):
+        extend_lease(run, lease=collector.lease)
+        if isinstance(answer, Missing):
+            reading.missing.append(answer)
+        else:
+            parse = partial(collector.parse, answer, clock.now())
+            read_page(reading, answer, parse, not_before=not_before)
+    if reading.missing and not reading.pages:
+        raise RunFailed(reading.complaints)
 
 
-def _close_failed(run: CollectionRun, error: str, sample: bytes | None = None) -> None:
+def _not_before(collector: Collector, source: Source) -> datetime | None:
+    if collector.keeps is None:
+        return None
+    usual = clock.now() - collector.keeps
+    return min(usual, source.watermark) if source.watermark else usual
+
+
+def _store(source: Source, run: CollectionRun, reading: Reading) -> None:
+    """Write what was read, the watermark and the run's outcome, all or nothing."""
+    # Readers of "as of now" wait for this lock, so nothing can appear later with an observed_at that
+    # they have already read past.
+    advisory_lock(f"ledgers.{source.pk}")
+    observed_at = clock.now()
+    stored = store(reading.kept, run=run, observed_at=observed_at)
+    close_read(run, reading, stored=stored, now=observed_at)
+    changes: dict[str, object] = {"paused_until": None, "paused_reason": ""}
+    if run.status == Status.SUCCESS:
+        changes["watermark"] = reading.began_at or observed_at
+    Source.objects.filter(pk=source.pk).update(**changes)
+
+
+def close_read(run: CollectionRun, reading: Reading, *, stored: int, now: datetime) -> None:
+    """Close a run that read something, within the transaction that stores. Raises RunFailed when it was given up."""
+    run.stored, run.duplicates = stored, len(reading.kept) - stored
+    run.rejected, run.unpriced, run.fetched = len(reading.rejects), reading.unpriced, reading.fetched
+    run.status = Status.PARTIAL if reading.partial else Status.SUCCESS
+    run.finished_at, run.error, run.sample = now, reading.complaints[:2000], reading.sample
+    if not _close(run):
+        raise RunFailed("the run took longer than its lease and was given up")
+    Source.objects.filter(pk=run.source_id).update(records_stored=F("records_stored") + stored)
+
+
+def _pause(source: Source, reason: str) -> None:
+    until = clock.now() + PROBE_AFTER
+    Source.objects.filter(pk=source.pk).update(paused_until=until, paused_reason=reason[:200])
+    log.warning("collector.off", collector=source.pk, reason=reason)
+
+
+def close_failed(run: CollectionRun, error: str, sample: bytes | None = None) -> None:
+    """Close the run as failed, with nothing stored."""
     run.status, run.finished_at, run.error, run.sample = Status.FAILED, clock.now(), error[:2000], sample
     run.stored = run.duplicates = 0
     _close(run)
+    log.warning("collector.failed", collector=run.source_id, run_id=run.pk, error=run.error)
 
 
 def _close(run: CollectionRun) -> bool:
     """Write the run's outcome unless it was closed meanwhile, by whoever took its worker for dead."""
-    names = (
-        "status",
-        "finished_at",
-        "fetched",
-        "stored",
-        "duplicates",
-        "rejected",
-        "unpriced",
-        "error",
-        "sample",
-    )
+    names = ("status", "finished_at", "fetched", "stored", "duplicates", "rejected", "unpriced", "error", "sample")  # fmt: skip
     outcome = {name: getattr(run, name) for name in names}
     return bool(CollectionRun.objects.running().filter(pk=run.pk).update(**outcome))
+
+
+def _first_five(shown: list[str]) -> str:
+    return "; ".join(shown[:5]) + (f"; and {len(shown) - 5} more" if len(shown) > 5 else "")

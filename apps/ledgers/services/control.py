@@ -5,7 +5,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from apps.ledgers.models import Source
-from ohmycoins.core import outbox, seams
+from ohmycoins.core import clock, outbox, seams
 from ohmycoins.core.errors import Conflict, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -21,12 +21,33 @@ def sync_sources() -> list[str]:
     return created
 
 
-def trigger(source: Source) -> None:
-    """Ask a worker to run the collector now. Raises Conflict (switched off) or Unavailable (broker)."""
+def off_because(source: Source) -> str | None:
+    """Say in words why a collector does not run; None when it does."""
+    if reason := _forbidden(source):
+        return reason
+    paused = source.paused_until is not None and clock.now() < source.paused_until
+    return source.paused_reason if paused else None
+
+
+def _forbidden(source: Source) -> str | None:
     if not source.enabled:
-        raise Conflict(f"{source.name} is switched off: enable it first")
+        return "it is switched off: enable it first"
+    collector = seams.load("COLLECTORS").get(source.name)
+    if collector is None:
+        return "it is not among COLLECTORS"
+    missing = collector.needs()
+    return f"{missing} is not set" if missing else None
+
+
+def trigger(source: Source) -> None:
+    """Ask a worker to run the collector now, even while its source keeps us out.
+
+    Raises Conflict (switched off, or a setting is missing) or Unavailable (broker).
+    """
+    if reason := _forbidden(source):
+        raise Conflict(f"{source.name} is off: {reason}")
     try:
-        outbox.publish("ledgers.collect", source.name, expires=60)
+        outbox.publish("ledgers.collect", source.name, True, expires=60)
     except (OperationalError, OSError) as error:
         raise Unavailable("The task queue is not available; nothing was started. Try again.") from error
     log.info("collector.triggered", collector=source.name)

@@ -33,7 +33,7 @@ def test_collect_now_publishes_and_a_switched_off_collector_says_so(
     monkeypatch.setattr("ohmycoins.core.outbox.publish", lambda *args, **kwargs: sent.append(args))
     make_source()
     assert "asked a worker to run it now" in act(admin_client, "collect_now")
-    assert sent == [("ledgers.collect", "coinspot_prices")]
+    assert sent == [("ledgers.collect", "coinspot_prices", True)]
     act(admin_client, "disable")
     assert not Source.objects.get().enabled
     assert "is switched off: enable it first" in act(admin_client, "collect_now")

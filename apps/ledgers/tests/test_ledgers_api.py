@@ -115,7 +115,7 @@ def test_trigger_publishes_and_answers_202(operator: APIClient, monkeypatch: pyt
     sent: list[Any] = []
     monkeypatch.setattr("ohmycoins.core.outbox.publish", lambda *args, **kwargs: sent.append(args))
     assert operator.post("/api/v1/collectors/coinspot_prices/trigger").status_code == 202
-    assert sent == [("ledgers.collect", "coinspot_prices")]
+    assert sent == [("ledgers.collect", "coinspot_prices", True)]
 
 
 def test_prices_are_filtered_and_written_as_plain_strings(api: APIClient, clock: Any) -> None:

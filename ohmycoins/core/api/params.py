@@ -22,6 +22,14 @@ def symbol_param(request: Request, name: str) -> str | None:
     return found
 
 
+def text_param(request: Request, name: str) -> str | None:
+    """Read an optional text from the query. Raises Invalid."""
+    text = request.query_params.get(name)
+    if text is not None and "\x00" in text:
+        raise Invalid(f"{name} holds a NUL character, which no text here does")
+    return text
+
+
 def instant_param(request: Request, name: str) -> datetime | None:
     """Read an optional instant from the query; without an offset it is UTC. Raises Invalid."""
     text = request.query_params.get(name)
@@ -64,6 +72,16 @@ def id_param(request: Request, name: str) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise Invalid(f"{name}={text!r} is not an id: a whole number")
+    return int(text)
+
+
+def int_param(request: Request, name: str, least: int, most: int) -> int | None:
+    """Read an optional whole number from the query. Raises Invalid."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= most):
+        raise Invalid(f"{name}={text!r} is not a whole number from {least} to {most}")
     return int(text)
 
 

@@ -2,22 +2,35 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ohmycoins.sandbox import faults
 from ohmycoins.sandbox.server import Sandbox
+from ohmycoins.sandbox.sources import NAMES
 
 
 class Command(BaseCommand):
-    help = "Serve simulated sources on 127.0.0.1; point COINSPOT_URL at it."
+    help = "Serve simulated sources on 127.0.0.1, and print the settings that point at them."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8100)
         parser.add_argument("--seed", type=int, default=42)
+        parser.add_argument(
+            "--faults",
+            default="",
+            metavar="SPEC",
+            help=f"such as sec=down,reddit=429. Sources: {', '.join(NAMES)}. Faults: {', '.join(faults.NAMES)}.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        server = Sandbox(options["port"], seed=options["seed"])
-        self.stdout.write(f"sandbox on {server.url}: COINSPOT_URL={server.url}")
+        try:
+            given = faults.parse_spec(options["faults"], NAMES)
+        except faults.UnknownFault as error:
+            raise CommandError(str(error)) from error
+        server = Sandbox(options["port"], seed=options["seed"], faults=given)
+        for name, value in server.environment().items():
+            self.stdout.write(f"{name}={value}")
         self.stdout.flush()
         try:
             server.serve_forever()

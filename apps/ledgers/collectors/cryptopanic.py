@@ -1,0 +1,60 @@
+"""Collect crypto news from CryptoPanic, every quarter of an hour."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.conf import settings
+
+from apps.ledgers.collectors.base import Collector, NeedsCredentials
+from apps.ledgers.parsers import cryptopanic
+from apps.ledgers.records import Parsed, UnreadablePage
+from ohmycoins.core.errors import PermanentError
+from ohmycoins.core.http import Page
+from ohmycoins.core.sites import Site
+
+V1 = {"free": "/api/free/v1/posts/", "v1": "/api/v1/posts/"}
+PAGES = 5  # a key's monthly calls are few
+
+
+class Cryptopanic(Collector):
+    """Posts newest first, by page number: `next` is never followed, since it echoes the key."""
+
+    slug = "cryptopanic"
+    ledger = "human"
+    schedule = "interval:15:minutes"
+
+    def needs(self) -> str | None:
+        return None if settings.CRYPTOPANIC_API_KEY else "CRYPTOPANIC_API_KEY"
+
+    def fetch(self, since: datetime | None) -> Iterator[Page]:
+        for number in range(1, PAGES + 1):
+            page = _posts(number)
+            yield page
+            try:
+                oldest = cryptopanic.oldest_of(page.body)
+            except UnreadablePage:
+                return  # the run will say so
+            if oldest is None or since is None or oldest <= since:
+                return
+
+    def parse(self, page: Page, observed_at: datetime) -> Parsed:
+        return cryptopanic.parse(page.body)
+
+
+def _posts(number: int) -> Page:
+    key, plan = settings.CRYPTOPANIC_API_KEY, settings.CRYPTOPANIC_PLAN
+    site = Site(
+        name="cryptopanic", user_agent=settings.CRYPTOPANIC_USER_AGENT, calls=1, per_seconds=2, secrets=(key,)
+    )
+    try:
+        return site.get(
+            settings.CRYPTOPANIC_URL + V1.get(plan, f"/api/{plan}/v2/posts/"),
+            params={"auth_token": key, "public": "true", "page": str(number)},
+            about=f"page {number}",
+        )
+    except PermanentError as error:
+        if error.status not in (401, 403):
+            raise
+        raise NeedsCredentials(
+            f"{error}: CRYPTOPANIC_API_KEY is refused, or not for the plan {plan!r}"
+        ) from error

@@ -1,0 +1,115 @@
+"""Roll recorded prices up into candles.
+
+Each kind is made of the next finer one: 5 minutes of prices, hours of 5 minutes, days of hours. A
+candle is written once, when its interval is over and nothing can come late; where nothing was
+recorded there is none, so a gap stays a gap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Max, Min
+
+from apps.ledgers.models import Candle, Price
+from apps.ledgers.models.entry import Entry
+from apps.ledgers.records import CandleRecord
+from ohmycoins.core.locks import advisory_lock
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+GRACE = timedelta(minutes=3)  # a price may be stored that long after its minute; see CoinspotPrices.lease
+
+FROM_PRICES = """
+    SELECT coin_type, market, occurred_at, last AS open, last AS high, last AS low, last AS close, 1 AS readings
+    FROM ledgers_price WHERE occurred_at >= %(since)s AND occurred_at < %(until)s
+"""
+FROM_CANDLES = """
+    SELECT coin_type, market, occurred_at, open, high, low, close, readings
+    FROM ledgers_candle
+    WHERE "interval" = %(finer)s AND origin = 'observed' AND occurred_at >= %(since)s AND occurred_at < %(until)s
+"""
+ROLL = """
+    INSERT INTO ledgers_candle (coin_type, market, "interval", open, high, low, close, readings,
+                                occurred_at, observed_at, origin)
+    SELECT coin_type, market, %(interval)s, (array_agg(open ORDER BY occurred_at))[1], max(high), min(low),
+           (array_agg(close ORDER BY occurred_at DESC))[1], sum(readings),
+           date_bin(make_interval(secs => %(seconds)s), occurred_at, %(epoch)s) AS began_at, %(now)s, 'observed'
+    FROM ({source}) AS finer
+    GROUP BY coin_type, market, began_at
+    ON CONFLICT (coin_type, market, "interval", occurred_at) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A candle's interval, how wide it is, and which finer ones it is made of (None: prices)."""
+
+    interval: str
+    width: timedelta
+    finer: str | None
+
+
+KINDS = (
+    Kind(Candle.Interval.FIVE_MINUTES, timedelta(minutes=5), None),
+    Kind(Candle.Interval.HOUR, timedelta(hours=1), Candle.Interval.FIVE_MINUTES),
+    Kind(Candle.Interval.DAY, timedelta(days=1), Candle.Interval.HOUR),
+)
+
+
+def roll_candles(*, now: datetime) -> int:
+    """Write the candles of every interval that is over and has none yet; return how many.
+
+    Safe to run twice and side by side: the work goes on from the newest candle there is.
+    """
+    return sum(_roll(kind, now=now) for kind in KINDS)
+
+
+@transaction.atomic
+def store_candles(records: Sequence[CandleRecord], *, width: timedelta, now: datetime) -> int:
+    """Append backfilled candles where there is none yet; return how many.
+
+    They say that they would have been known when their interval was over.
+    """
+    candles = [
+        Candle(
+            coin_type=record.coin_type, market=record.market, interval=record.interval, open=record.open,
+            high=record.high, low=record.low, close=record.close, volume=record.volume,
+            occurred_at=record.occurred_at, observed_at=now, origin=Entry.Origin.BACKFILL,
+            available_at=record.occurred_at + width,
+        )
+        for record in records
+    ]  # fmt: skip
+    before = Candle.objects.count()
+    Candle.objects.bulk_create(candles, batch_size=1000, ignore_conflicts=True)
+    return Candle.objects.count() - before
+
+
+@transaction.atomic
+def _roll(kind: Kind, *, now: datetime) -> int:
+    advisory_lock(f"ledgers.candles.{kind.interval}")
+    until = now - GRACE
+    until -= (until - EPOCH) % kind.width
+    since = _resume(kind)
+    if since is None or since >= until:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            ROLL.format(source=FROM_CANDLES if kind.finer else FROM_PRICES),
+            {
+                "interval": kind.interval, "finer": kind.finer, "seconds": int(kind.width.total_seconds()), "epoch": EPOCH,
+                "since": since, "until": until, "now": now,
+            },
+        )  # fmt: skip
+        return int(cursor.rowcount)
+
+
+def _resume(kind: Kind) -> datetime | None:
+    """Give where the first missing interval may begin; None when there is nothing to roll."""
+    rolled = Candle.objects.filter(origin=Entry.Origin.OBSERVED)
+    newest: datetime | None = rolled.filter(interval=kind.interval).aggregate(at=Max("occurred_at"))["at"]
+    if newest:
+        return newest + kind.width
+    finer = rolled.filter(interval=kind.finer) if kind.finer else Price.objects.all()
+    first: datetime | None = finer.aggregate(at=Min("occurred_at"))["at"]
+    return None if first is None else first - (first - EPOCH) % kind.width

@@ -1,0 +1,255 @@
+"""Every collector against the sandbox over real HTTP, in good and in bad weather."""
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import psutil
+import pytest
+import redis
+from django.conf import settings as django_settings
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from apps.ledgers.models import CollectionRun, Source
+from apps.ledgers.services.collect import collect
+from apps.ledgers.services.control import sync_sources
+from apps.ledgers.services.purge import LEDGERS
+from ohmycoins.core import clock as system_clock
+from ohmycoins.core import http, sites
+from ohmycoins.core.sites import Site
+from ohmycoins.sandbox.server import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+SOURCES = {
+    "coinspot_prices": "coinspot", "coinspot_announcements": "coinspot_help", "sec_edgar_api": "sec",
+    "reddit_api": "reddit", "defillama": "defillama", "cryptopanic": "cryptopanic", "news_rss": "news",
+}  # fmt: skip
+LISTS = {
+    "coinspot_prices": "exchange/prices", "coinspot_announcements": "catalyst/events",
+    "sec_edgar_api": "catalyst/events", "reddit_api": "human/social", "defillama": "glass/fundamentals",
+    "cryptopanic": "human/news", "news_rss": "human/news",
+}  # fmt: skip
+SAYS = {
+    "down": "could not be reached", "503": "answered 503", "429": "429", "429-date": "429", "403": "403",
+    "html": "text/html", "cut": "could not be reached", "cut-json": "page not understood",
+    "bomb": "more than", "drip": "time was up",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    sandbox = Sandbox(0, seed=42)
+    threading.Thread(target=sandbox.serve_forever, args=(0.01,), daemon=True).start()
+    yield sandbox
+    sandbox.shutdown()
+    sandbox.server_close()
+
+
+@pytest.fixture
+def sandbox(server: Sandbox, settings: Settings, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    # Budgets are counted by the clock, which stands still here; ohmycoins/tests/test_sites.py tests them.
+    monkeypatch.setattr(Site, "_wait_for_our_turn", lambda *_: None)
+    for name, value in server.environment().items():
+        setattr(settings, name, value.split(",") if name == "NEWS_FEEDS" else value)
+    settings.SEC_USER_AGENT = "OhMyCoins tests tests@example.com"
+    settings.CRYPTOPANIC_API_KEY = "k3y-of-the-tests"
+    settings.REDDIT_CLIENT_ID = settings.REDDIT_CLIENT_SECRET = "tests"
+    server.reset()
+    client = redis.Redis.from_url(django_settings.REDIS_URL)
+    for key in client.scan_iter("omc:*"):
+        client.delete(key)
+    sync_sources()
+    return server
+
+
+def run(name: str) -> CollectionRun:
+    done = collect(name)
+    assert done is not None
+    return done
+
+
+def stored() -> int:
+    return sum(model._default_manager.count() for model in LEDGERS.values())
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_collects_and_a_second_run_stores_nothing_new(sandbox: Sandbox, name: str) -> None:
+    first, second = run(name), run(name)
+    assert (first.status, first.error) == ("success", "")
+    assert first.stored > 0
+    assert (second.stored, second.duplicates) == (0, second.fetched - second.unpriced)
+    assert Source.objects.get(pk=name).watermark == system_clock.now()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_changed_is_a_new_observation_and_the_past_stays_byte_for_byte(
+    sandbox: Sandbox, name: str, api: APIClient, clock: Any
+) -> None:
+    run(name)
+    query = {"as_of": system_clock.now().isoformat(), "page_size": 500}
+    before = api.get(f"/api/v1/ledgers/{LISTS[name]}", query).content
+    clock.shift(120)
+    sandbox.set_faults({SOURCES[name]: "restated"})
+    assert run(name).stored > 0
+    assert api.get(f"/api/v1/ledgers/{LISTS[name]}", query).content == before
+    now = {"as_of": system_clock.now().isoformat(), "page_size": 500}
+    assert api.get(f"/api/v1/ledgers/{LISTS[name]}", now).content != before
+
+
+# Where a source has another way in, or asks for a token first, the run says so in other words.
+SAYS_INSTEAD = {
+    ("coinspot_announcements", "html"): "no link to an article",
+    ("reddit_api", "403"): "refuses REDDIT_CLIENT_ID",
+    ("reddit_api", "cut-json"): "something that is not a token",
+}
+# Half of a bare number is a number: no reader can tell.
+UNDETECTABLE = {("defillama", "cut-json")}
+WEATHER = [(name, fault) for name in SOURCES for fault in SAYS if (name, fault) not in UNDETECTABLE]
+
+
+@pytest.mark.parametrize(("name", "fault"), WEATHER)
+def test_fault_fails_the_run_which_says_why_and_stores_nothing(
+    sandbox: Sandbox, name: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sites, "PATIENCE_SECONDS", 0.5)
+    if fault == "drip":
+        monkeypatch.setattr(sites, "ATTEMPTS", 1)
+        real = http.request
+        monkeypatch.setattr(sites.http, "request", lambda ask: real(replace(ask, total_seconds=0.3)))
+    sandbox.set_faults({SOURCES[name]: fault})
+    failed = run(name)
+    assert failed.status == "failed"
+    assert SAYS_INSTEAD.get((name, fault), SAYS[fault]) in failed.error
+    assert django_settings.CRYPTOPANIC_API_KEY not in failed.error
+    assert stored() == 0
+    assert Source.objects.get(pk=name).watermark is None
+
+
+@pytest.mark.parametrize("name", sorted(set(SOURCES) - {"defillama"}))
+def test_items_listed_twice_are_stored_once(sandbox: Sandbox, name: str) -> None:
+    once = run(name).stored
+    before = stored()
+    sandbox.set_faults({SOURCES[name]: "duplicates"})
+    assert (run(name).stored, stored()) == (0, before)
+    assert once == before
+
+
+@pytest.mark.parametrize("name", sorted(set(SOURCES) - {"coinspot_prices", "defillama"}))
+def test_items_from_the_future_are_rejected_and_hold_the_watermark(sandbox: Sandbox, name: str) -> None:
+    sandbox.set_faults({SOURCES[name]: "future"})
+    partial = run(name)
+    assert partial.status == "partial"
+    assert "in the future" in partial.error
+    ahead = {"occurred_at__gt": system_clock.now()}
+    assert not any(model._default_manager.filter(**ahead).exists() for model in LEDGERS.values())
+    assert Source.objects.get(pk=name).watermark is None
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_memory_stays_flat_under_a_gzip_bomb(sandbox: Sandbox, name: str) -> None:
+    process = psutil.Process(os.getpid())
+    sandbox.set_faults({SOURCES[name]: "bomb"})
+    run(name)  # the server in this process has made its own copy by now
+    before, peak, done = process.memory_info().rss, 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.005):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    run(name)
+    done.set()
+    watcher.join()
+    assert peak - before < 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_other_collectors_are_unaffected(sandbox: Sandbox, name: str) -> None:
+    sandbox.set_faults({SOURCES[name]: "403"})
+    assert run(name).status == "failed"
+    other = "news_rss" if name != "news_rss" else "coinspot_prices"
+    assert run(other).status == "success"
+
+
+def test_one_page_missing_makes_the_run_partial_and_keeps_the_others(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    settings.NEWS_FEEDS = [*settings.NEWS_FEEDS, f"{sandbox.url}/feeds/nowhere.xml"]
+    partial = run("news_rss")
+    assert partial.status == "partial"
+    assert partial.stored > 0
+    assert "nowhere.xml answered 404" in partial.error
+    assert Source.objects.get(pk="news_rss").watermark is None
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("sec_edgar_api", "SEC_USER_AGENT"), ("cryptopanic", "CRYPTOPANIC_API_KEY"), ("news_rss", "NEWS_FEEDS")],
+)
+def test_source_without_its_setting_is_off_and_says_so(
+    sandbox: Sandbox, name: str, setting: str, settings: Settings, api: APIClient
+) -> None:
+    setattr(settings, setting, "")
+    assert collect(name) is None
+    answer = api.get(f"/api/v1/collectors/{name}/status").json()
+    assert (answer["health"], answer["off_because"]) == ("off", f"{setting} is not set")
+    assert sandbox.asked[SOURCES[name]] == 0
+
+
+@pytest.mark.parametrize("name", ["reddit_api", "cryptopanic"])
+def test_source_that_lets_nobody_in_is_off_until_tomorrow(
+    sandbox: Sandbox, name: str, clock: Any, api: APIClient, settings: Settings
+) -> None:
+    settings.REDDIT_CLIENT_ID = ""
+    sandbox.set_faults({SOURCES[name]: "403"})
+    assert run(name).status == "failed"
+    assert api.get(f"/api/v1/collectors/{name}/status").json()["health"] == "off"
+    asked = sandbox.asked[SOURCES[name]]
+    clock.shift(int(timedelta(hours=23).total_seconds()))
+    assert collect(name) is None
+    assert sandbox.asked[SOURCES[name]] == asked
+    sandbox.set_faults({SOURCES[name]: None})
+    probed = collect(name, probe=True)
+    assert probed is not None
+    assert probed.status == "success"
+    assert api.get(f"/api/v1/collectors/{name}/status").json()["off_because"] is None
+
+
+def test_reddit_without_credentials_reads_the_public_pages(sandbox: Sandbox, settings: Settings) -> None:
+    settings.REDDIT_CLIENT_ID = ""
+    assert run("reddit_api").status == "success"
+
+
+def test_key_that_cryptopanic_echoes_is_nowhere(sandbox: Sandbox, api: APIClient) -> None:
+    sandbox.set_faults({"cryptopanic": "cut-json"})
+    failed = run("cryptopanic")
+    assert failed.sample
+    assert b"k3y-of-the-tests" not in failed.sample
+    sandbox.set_faults({"cryptopanic": None})
+    run("cryptopanic")
+    assert b"k3y-of-the-tests" not in api.get("/api/v1/ledgers/human/news?page_size=500").content
+
+
+def test_outage_is_caught_up_from_the_watermark(sandbox: Sandbox, clock: Any) -> None:
+    run("cryptopanic")
+    asked = sandbox.asked["cryptopanic"]
+    clock.shift(int(timedelta(hours=12).total_seconds()))
+    caught_up = run("cryptopanic")
+    assert sandbox.asked["cryptopanic"] - asked > 1, "it goes back page by page"
+    assert caught_up.stored > 20
+
+
+def test_announcements_come_from_the_page_when_the_list_is_refused(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "apps.ledgers.collectors.coinspot_announcements.ARTICLES", "/api/v2/help_center/closed"
+    )
+    assert run("coinspot_announcements").stored > 0

@@ -1,0 +1,1 @@
+"""Hold what the sandbox's writers can say."""
