@@ -173,6 +173,7 @@ CELERY_TASK_ROUTES = {"ledgers.*": {"queue": "collect"}, "trading.*": {"queue": 
 # Our rows are the record of what was done, and the queue of what is left: a message that is lost
 # costs a little time, and one that is run again must do no harm. So: no results, no redelivery.
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_SOFT_TIME_LIMIT = 25
 CELERY_TASK_TIME_LIMIT = 40

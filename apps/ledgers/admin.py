@@ -51,7 +51,7 @@ class SourceAdmin(ModelAdmin):
     list_filter = ("ledger", "enabled")
     fields = (
         "name", "ledger", "state", "off_because", "schedule", "success_rate", "average_latency",
-        "records_stored", "watermark", "last_success", "last_error", "runs",
+        "records_stored", "watermark", "last_success", "last_error", "last_runs",
     )  # fmt: skip
     readonly_fields = fields
     actions = ("collect_now", "enable", "disable")
@@ -72,6 +72,12 @@ class SourceAdmin(ModelAdmin):
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("ledgers.operate_source")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        context |= {"show_save": False, "show_save_and_continue": False}  # there is nothing to save
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description="health", label=LABELS)
     def state(self, source: Any) -> str:
@@ -106,11 +112,11 @@ class SourceAdmin(ModelAdmin):
         return (source.last_error or "")[:200]
 
     @display(description="last runs")
-    def runs(self, source: Source) -> str:
+    def last_runs(self, source: Source) -> str:
         rows = source.runs.defer("sample").order_by("-started_at", "-id")[:SHOWN_RUNS]
         lines = format_html_join(
-            "", "<li>{:%d %b %H:%M:%S} · {} · {} stored of {} {}</li>",
-            ((run.started_at, run.status, run.stored, run.fetched, run.error[:120]) for run in rows),
+            "", "<li>{} · {} · {} stored of {} {}</li>",
+            ((f"{run.started_at:%d %b %H:%M:%S}", run.status, run.stored, run.fetched, run.error[:120]) for run in rows),
         )  # fmt: skip
         every = f"{reverse('admin:ledgers_collectionrun_changelist')}?source__name__exact={source.pk}"
         return format_html('<ul>{}</ul><a href="{}">all runs</a>', lines, every)

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.conf import settings
 
 from apps.ledgers.services.candles import roll_candles
+from apps.ledgers.services.catch_up import catch_up
 from apps.ledgers.services.collect import close_overdue_runs
 from apps.ledgers.services.collect import collect as run_collector
 from apps.ledgers.services.purge import retain
@@ -18,8 +19,9 @@ def collect(name: str, probe: bool = False) -> None:
 
 @shared_task(name="ledgers.tidy")
 def tidy() -> None:
-    """Close the runs of dead workers, and roll prices up into candles."""
+    """Close the runs of dead workers, catch up on missed ones, and roll prices up into candles."""
     close_overdue_runs(now=clock.now())
+    catch_up(now=clock.now())
     roll_candles(now=clock.now())
 
 

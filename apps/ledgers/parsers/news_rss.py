@@ -18,7 +18,8 @@ LONGEST_TITLE = 1000
 def parse(body: bytes, *, about: str) -> Parsed:
     """Give the articles of the feed at the URL `about`. Raises UnreadablePage."""
     feed = load_feed(body)
-    publisher = words(feed.feed, "title", limit=100) or urlsplit(about).netloc
+    title = words(feed.feed, "title", limit=100)
+    publisher = title.partition(":")[0] or urlsplit(about).netloc  # "CoinDesk: Bitcoin, Ethereum, …"
     records: list[NewsRecord] = []
     rejects: list[Reject] = []
     for entry in feed.entries:

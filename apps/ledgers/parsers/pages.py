@@ -16,6 +16,7 @@ from ohmycoins.core.money import loads_exact
 
 _TRACKING = re.compile(r"utm_.*|mc_.*|mtm_.*|fbclid|gclid|ref|source|cmpid", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
+_BLOCK = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|table|tr|td|th|blockquote)\b", re.IGNORECASE)
 _MARKUP = re.compile(r"<[a-zA-Z/!][^>]*>|&[#\w]+;")
 
 
@@ -56,7 +57,8 @@ def plain_text(markup: str) -> str:
     """Give the words of a piece of HTML, or of plain text, on one line."""
     if _MARKUP.search(markup):
         try:
-            tree = html.fromstring(f"<div>{markup.replace(chr(0), '')}</div>")
+            spaced = _BLOCK.sub(r" \g<0>", markup.replace("\x00", ""))
+            tree = html.fromstring(f"<div>{spaced}</div>")
             markup = "".join(str(text) for text in tree.itertext())
         except (etree.LxmlError, ValueError) as error:
             raise ValueError("has markup that cannot be read") from error

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,11 +12,13 @@ from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
 from apps.ledgers.models import CollectionRun, LatestPrice, Price, Source
+from apps.ledgers.services.catch_up import catch_up
 from apps.ledgers.services.collect import close_overdue_runs, collect
 from apps.ledgers.tests.factories import make_run, make_source
 from ohmycoins.clients import coinspot
 from ohmycoins.core import clock as system_clock
 from ohmycoins.core.http import Page
+from ohmycoins.schedule import sync_schedules
 
 pytestmark = pytest.mark.django_db
 NAME = "coinspot_prices"
@@ -214,3 +216,55 @@ def test_unforeseen_error_closes_the_run_and_is_raised(venue: Venue, monkeypatch
         collect(NAME)
     run = CollectionRun.objects.get()
     assert (run.status, run.error) == ("failed", "unforeseen: ZeroDivisionError")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the names of the collectors that workers are asked for."""
+    names: list[str] = []
+    monkeypatch.setattr("ohmycoins.core.outbox.nudge", lambda task, name, **_: names.append(name))
+    return names
+
+
+@pytest.mark.parametrize(
+    ("last_began", "caught_up"),
+    [
+        (None, True),
+        ("2026-03-01T02:00:01Z", True),
+        ("2026-03-02T02:00:01Z", False),
+    ],
+)
+def test_daily_run_that_was_missed_is_caught_up(
+    clock: Any, asked: list[str], last_began: str | None, caught_up: bool
+) -> None:
+    source = make_source("defillama", "glass")
+    if last_began:
+        make_run(source=source, started_at=last_began)
+    sync_schedules()
+    assert (catch_up(now=system_clock.now()) == ["defillama"]) is caught_up
+    assert asked == (["defillama"] if caught_up else [])
+
+
+def test_daily_run_that_is_due_this_minute_is_left_to_beat(clock: Any, asked: list[str]) -> None:
+    make_run(source=make_source("defillama", "glass"), started_at="2026-03-02T02:00:01Z")
+    sync_schedules()
+    assert catch_up(now=datetime(2026, 3, 3, 2, 0, 30, tzinfo=UTC)) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "again"),
+    [("failed", 61, True), ("partial", 61, True), ("failed", 59, False), ("success", 61, False)],
+)
+def test_run_that_failed_is_tried_again_an_hour_later(
+    clock: Any, asked: list[str], status: str, minutes: int, again: bool
+) -> None:
+    make_run(source=make_source("defillama", "glass"), status=status)
+    sync_schedules()
+    assert bool(catch_up(now=system_clock.now() + timedelta(minutes=minutes))) is again
+
+
+def test_collector_that_is_off_is_not_caught_up(asked: list[str]) -> None:
+    make_source("defillama", "glass")
+    Source.objects.update(enabled=False)
+    sync_schedules()
+    assert catch_up(now=system_clock.now()) == []
