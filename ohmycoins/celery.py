@@ -3,8 +3,10 @@
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_shutting_down
 from django_structlog.celery.steps import DjangoStructLogInitStep
+
+from ohmycoins.core.stopping import stopping
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ohmycoins.settings")
 
@@ -17,3 +19,9 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
     """Leave logging as the settings configured it; connecting at all is what tells Celery so."""
+
+
+@worker_shutting_down.connect
+def tell_threads(**_: object) -> None:
+    """Let runs that wait for a source end now; the next worker catches up."""
+    stopping.set()

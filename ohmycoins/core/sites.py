@@ -26,11 +26,13 @@ from redis.retry import Retry
 from ohmycoins.core import http
 from ohmycoins.core.errors import TransientError
 from ohmycoins.core.http import Ask, Page
+from ohmycoins.core.stopping import stopping
 
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 3
 BACKOFF_SECONDS = 1.0  # doubled each time, and jittered
+SILENT_SECONDS = 30.0  # how long a host is left alone that did not answer at all
 PATIENCE_SECONDS = 10.0  # a longer wait is left to the next run
 REDIS_SECONDS = 0.5
 REMEMBERED_SECONDS = 7 * 86_400
@@ -38,7 +40,7 @@ REMEMBERED_BYTES = 1024 * 1024
 
 
 class HostBlocked(TransientError):
-    """The source asked us to stay away, and the time is not over: nothing was sent."""
+    """The source asked us to stay away, or did not answer just now: nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +95,21 @@ class Site:
         return {"User-Agent": self.user_agent, "Accept": ", ".join(accept), **(more or {})}
 
     def _patiently(self, ask: Ask) -> Page:
+        try:
+            return self._up_to_three_times(ask)
+        except HostBlocked:
+            raise
+        except TransientError as error:
+            if error.status is None:  # silence: the next page of this host would only wait again
+                self.stay_away(ask.url, seconds=SILENT_SECONDS)
+            raise
+
+    def _up_to_three_times(self, ask: Ask) -> Page:
         for attempt in tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(ATTEMPTS), tenacity.stop_when_event_set(stopping)
+            ),
+            sleep=tenacity.sleep_using_event(stopping),
             retry=tenacity.retry_if_exception(_may_be_asked_again),
             wait=_wait,
             reraise=True,
@@ -107,7 +122,7 @@ class Site:
         store = _redis()
         try:
             if (left := store.pttl(self._blocked(ask.url))) > 0:
-                raise HostBlocked(f"{ask.where} asked us to stay away for another {left / 1000:.0f} s")
+                raise HostBlocked(f"{ask.where} is left alone for another {left / 1000:.0f} s")
             self._wait_for_our_turn(store)
         except redis.RedisError as error:
             log.warning("site.budget_unknown", site=self.name, error=type(error).__name__)

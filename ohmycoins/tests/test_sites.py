@@ -104,11 +104,32 @@ def test_stays_away_from_a_host_that_asks_for_longer_in_every_worker(host: Host)
     host.answers = [(429, {"Retry-After": "120"}, b"")]
     with pytest.raises(TransientError, match="answered 429"):
         SITE.get(host.url)
-    with pytest.raises(HostBlocked, match=r"stay away for another 1[12]\d s"):
+    with pytest.raises(HostBlocked, match=r"left alone for another 1[12]\d s"):
         replace(SITE).get(host.url)
     assert len(host.asked) == 1
     with pytest.raises(TransientError, match="answered 429"):
         replace(SITE, name="another source at that host").get(host.url)
+
+
+def test_host_that_does_not_answer_is_not_asked_for_the_next_page(host: Host) -> None:
+    nowhere = "http://127.0.0.1:1/x"
+    with pytest.raises(TransientError, match="Connection refused"):
+        SITE.get(nowhere)
+    with pytest.raises(HostBlocked, match="left alone for another 30 s"):
+        SITE.get(nowhere)
+    assert SITE.get(host.url).status == 200, "another host is asked"
+
+
+def test_process_that_is_told_to_stop_asks_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = threading.Event()
+    monkeypatch.setattr(sites, "stopping", told)
+    monkeypatch.setattr(sites, "BACKOFF_SECONDS", 60.0)
+    host.answers = [(503, {}, b"")]
+    threading.Timer(0.2, told.set).start()
+    began = time.monotonic()
+    with pytest.raises(TransientError):
+        SITE.get(host.url)
+    assert time.monotonic() - began < 5
 
 
 def test_budget_is_kept_across_workers(host: Host) -> None:

@@ -17,6 +17,7 @@ from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import OutsideError
 from ohmycoins.core.http import Page
 from ohmycoins.core.locks import advisory_lock
+from ohmycoins.core.stopping import stopping
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +164,8 @@ def read_page(
 def _read(collector: Collector, source: Source, run: CollectionRun, reading: Reading) -> None:
     not_before = _not_before(collector, source)
     for answer in collector.fetch(source.watermark):
+        if stopping.is_set():
+            raise RunFailed("the worker was told to stop; the next run catches up")
         extend_lease(run, lease=collector.lease)
         if isinstance(answer, Missing):
             reading.missing.append(answer)

@@ -268,3 +268,14 @@ def test_collector_that_is_off_is_not_caught_up(asked: list[str]) -> None:
     Source.objects.update(enabled=False)
     sync_schedules()
     assert catch_up(now=system_clock.now()) == []
+
+
+def test_worker_that_is_told_to_stop_gives_the_run_up(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    venue.prices(btc=("1", "2", "1"))
+    told = threading.Event()
+    told.set()
+    monkeypatch.setattr("apps.ledgers.services.collect.stopping", told)
+    run = collect(NAME)
+    assert run is not None
+    assert (run.status, run.error) == ("failed", "the worker was told to stop; the next run catches up")
+    assert not Price.objects.exists()
