@@ -154,6 +154,22 @@ class SourceAdmin(ModelAdmin):
             messages.success(request, f"{source.name}: asked a worker to run it now.")
 
 
+class SymbolFilter(TextFilter):
+    """Keep the rows of a market, by an exact match that an index serves."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = symbol(self.value() or "")
+        return queryset.filter(**{str(self.parameter_name): found}) if found else queryset
+
+
+class TypeFilter(SymbolFilter):
+    title, parameter_name = "coin", "coin_type"
+
+
+class MarketFilter(SymbolFilter):
+    title, parameter_name = "market", "market"
+
+
 class CoinFilter(TextFilter):
     """Keep the entries that name a coin."""
 
@@ -192,16 +208,14 @@ class PriceAdmin(FactAdmin):
         "observed_at",
         "origin",
     )
-    list_filter = ("market", "crossed", "origin", OCCURRED)
-    search_fields: ClassVar[tuple[str, ...]] = ("=coin_type",)
+    list_filter = (TypeFilter, MarketFilter, "crossed", "origin", OCCURRED)
     ordering = ("-occurred_at", "-id")
 
 
 @admin.register(LatestPrice)
 class LatestPriceAdmin(FactAdmin):
     list_display = ("coin_type", "market", "bid", "ask", "last", "occurred_at", "observed_at")
-    list_filter = ("market",)
-    search_fields: ClassVar[tuple[str, ...]] = ("=coin_type",)
+    list_filter = (TypeFilter, MarketFilter)
     exclude = ("price",)
 
 
@@ -210,8 +224,7 @@ class CandleAdmin(FactAdmin):
     list_display = (
         "coin_type", "market", "interval", "open", "high", "low", "close", "readings", "occurred_at", "origin",
     )  # fmt: skip
-    list_filter = ("interval", "market", "origin", OCCURRED)
-    search_fields: ClassVar[tuple[str, ...]] = ("=coin_type",)
+    list_filter = (TypeFilter, MarketFilter, "interval", "origin", OCCURRED)
     ordering = ("-occurred_at", "-id")
 
 

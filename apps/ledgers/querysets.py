@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Avg, Case, DurationField, Exists, F, OuterRef, Q, QuerySet, Subquery, When
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from apps.ledgers.models import CollectionRun, LatestPrice, Source  # noqa: F401
 
 RECENT_RUNS = 20
+AHEAD = timedelta(minutes=5)  # clocks differ by that much; an entry dated later is not believed
 
 
 class EntryQuerySet(QuerySet[Any]):
     """Entries of any ledger."""
 
     def as_of(self, instant: datetime) -> Self:
-        """Keep what was known at `instant`."""
-        return self.filter(observed_at__lte=instant)
+        """Keep what was known at `instant`; by `occurred_at` too, so that its index finds it."""
+        return self.filter(observed_at__lte=instant, occurred_at__lte=instant + AHEAD)
 
     def between(self, since: datetime | None, until: datetime | None) -> Self:
         """Keep what occurred in [since, until)."""

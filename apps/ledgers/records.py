@@ -39,13 +39,15 @@ class ItemRecord:
     """A version of something that its source may restate, by the source's own time (UTC).
 
     `item` is its identity within the collector; `digest` (see `digest_of`) tells versions apart;
-    `engagement` counts people, and only a move of 10 % or more makes a version.
+    `engagement` counts people, and only a move of 10 % or more makes a version. `only_new`: read where
+    the source says less than elsewhere, so it restates nothing that is known.
     """
 
     occurred_at: datetime
     item: str
     digest: str
     engagement: Mapping[str, int] = field(default_factory=dict)
+    only_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 ROLE = "beat"
 RENEW_SECONDS = 5.0
+CLOSING_SECONDS = 5.0
 STALE_AFTER = timedelta(seconds=30)
 
 
@@ -36,6 +38,13 @@ class GuardedScheduler(DatabaseScheduler):
         return float(super().tick(*args, **kwargs))
 
     def close(self) -> None:
+        # Celery calls this from a signal handler, maybe in the middle of a query of ours: whoever used the
+        # same connection would wait for a lock that its own thread holds. A thread has its own connection.
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(CLOSING_SECONDS)
+
+    def _close(self) -> None:
         super().close()
         if self._held:
             heartbeat.release(ROLE, holder=self._holder)

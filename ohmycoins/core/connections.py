@@ -19,9 +19,9 @@ class DeadlineAdapter(HTTPAdapter):
     """Send requests over sockets that end at `deadline`, a reading of `time.monotonic()`."""
 
     def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
         self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(max(deadline - time.monotonic(), 0.0), self._cut)
-        self._timer.daemon = True
+        self._timer: threading.Timer | None = None
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -31,7 +31,8 @@ class DeadlineAdapter(HTTPAdapter):
                                           "https": self._pool(HTTPSConnectionPool, HTTPSConnection)}  # fmt: skip
 
     def close(self) -> None:
-        self._timer.cancel()
+        if self._timer:
+            self._timer.cancel()
         super().close()
 
     def _pool(self, pool: type, connection: type) -> Any:
@@ -46,9 +47,11 @@ class DeadlineAdapter(HTTPAdapter):
 
     def _watch(self, connected: socket.socket) -> None:
         self._sockets.append(connected)
-        if not self._timer.is_alive():
-            with suppress(RuntimeError):  # it has run: the deadline passed while connecting
-                self._timer.start()
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(max(self._deadline - time.monotonic(), 0.0), self._cut)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _cut(self) -> None:
         for connected in self._sockets:

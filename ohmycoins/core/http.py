@@ -86,7 +86,7 @@ def request(ask: Ask) -> Page:
     PermanentError (any other status, another content type, a body over the limit); both carry `status`.
     """
     deadline = time.monotonic() + ask.total_seconds
-    url, headers = ask.url, dict(ask.headers)
+    url, headers, params = ask.url, dict(ask.headers), dict(ask.params)
     try:
         with requests.Session() as session:
             session.headers["Accept-Encoding"] = "gzip, deflate"
@@ -94,12 +94,13 @@ def request(ask: Ask) -> Page:
                 session.mount(scheme, DeadlineAdapter(deadline))
             for _ in range(REDIRECTS + 1):
                 with session.request(
-                    ask.method, url, params=ask.params or None, headers=headers, data=ask.body,
+                    ask.method, url, params=params, headers=headers, data=ask.body,
                     timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True,
                 ) as answer:  # fmt: skip
                     if not (ask.method == "GET" and answer.is_redirect):
                         return _page(answer, ask, deadline)
                     url, headers = _follow(answer, ask, headers)
+                    params = {}  # the new address says it all
     except requests.ConnectTimeout as error:
         raise TransientError(f"{ask.where} did not answer in time", unsent=True) from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
@@ -109,6 +110,8 @@ def request(ask: Ask) -> Page:
             raise TransientError(f"{ask.where} was still sending after its time was up") from error
         message = f"{ask.where} could not be reached: {_reason(error)}"
         raise TransientError(message, unsent=_never_connected(error)) from error
+    except ValueError as error:  # requests looks at the redirect's address before we do
+        raise PermanentError(f"{ask.where} redirects to what is no address") from error
     raise PermanentError(f"{ask.where} redirected more than {REDIRECTS} times")
 
 
@@ -151,6 +154,8 @@ def _follow(answer: requests.Response, ask: Ask, headers: dict[str, str]) -> tup
     there = urlsplit(target)
     if there.scheme not in ("http", "https") or (here.scheme, there.scheme) == ("https", "http"):
         raise PermanentError(f"{ask.where} redirects to {there.scheme}, which is not followed")
+    if ask.secrets and there.netloc != here.netloc:
+        raise PermanentError(f"{ask.where} redirects to another host, which must not learn the key")
     kept = headers if there.netloc == here.netloc else {"User-Agent": headers.get("User-Agent", "")}
     return target, kept
 
@@ -162,7 +167,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     if text.isascii() and text.isdigit():
         seconds = float(text[:9])
     else:
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             at = parsedate_to_datetime(text)
             at = at if at.tzinfo else at.replace(tzinfo=UTC)
             seconds = (at - clock.now()).total_seconds()

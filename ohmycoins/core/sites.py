@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 ATTEMPTS = 3
 BACKOFF_SECONDS = 1.0  # doubled each time, and jittered
 SILENT_SECONDS = 30.0  # how long a host is left alone that did not answer at all
+SILENCE_REMEMBERED_SECONDS = 300
 PATIENCE_SECONDS = 10.0  # a longer wait is left to the next run
 REDIS_SECONDS = 0.5
 REMEMBERED_SECONDS = 7 * 86_400
@@ -88,6 +89,19 @@ class Site:
         with suppress(redis.RedisError):
             _redis().set(self._blocked(url), "1", px=max(int(seconds * 1000), 1))
 
+    def _silent_again(self, url: str) -> bool:
+        """Count the pages in a row that the host left unanswered; true from the second on."""
+        with suppress(redis.RedisError):
+            key = self._blocked(url).replace("blocked", "silent")
+            count = int(_redis().incr(key))
+            _redis().expire(key, SILENCE_REMEMBERED_SECONDS)
+            return count > 1
+        return False
+
+    def _spoke(self, url: str) -> None:
+        with suppress(redis.RedisError):
+            _redis().delete(self._blocked(url).replace("blocked", "silent"))
+
     def _blocked(self, url: str) -> str:
         return f"omc:blocked:{self.name}:{urlsplit(url).netloc}"
 
@@ -96,13 +110,15 @@ class Site:
 
     def _patiently(self, ask: Ask) -> Page:
         try:
-            return self._up_to_three_times(ask)
+            page = self._up_to_three_times(ask)
         except HostBlocked:
             raise
         except TransientError as error:
-            if error.status is None:  # silence: the next page of this host would only wait again
-                self.stay_away(ask.url, seconds=SILENT_SECONDS)
+            if error.status is None and (error.unsent or self._silent_again(ask.url)):
+                self.stay_away(ask.url, seconds=SILENT_SECONDS)  # the next page would only wait in vain too
             raise
+        self._spoke(ask.url)
+        return page
 
     def _up_to_three_times(self, ask: Ask) -> Page:
         for attempt in tenacity.Retrying(

@@ -44,6 +44,12 @@ class Handler(BaseHTTPRequestHandler):
     def moved(self) -> None:
         self._send(302, b"", Location="/fine?again=1")
 
+    def away(self) -> None:
+        self._send(302, b"", Location="http://localhost:1/fine")
+
+    def nonsense(self) -> None:
+        self._send(302, b"", Location="http://[")
+
     def circle(self) -> None:
         self._send(302, b"", Location="/circle")
 
@@ -122,6 +128,14 @@ def test_redirect_within_reason_is_followed(site: str) -> None:
     assert fetch(f"{site}/moved").body == b"ok"
 
 
+def test_redirect_does_not_repeat_the_query_nor_tell_another_host_the_key(site: str) -> None:
+    assert fetch(f"{site}/moved", params={"page": "1"}).body == b"ok"
+    with pytest.raises(PermanentError, match="another host, which must not learn the key"):
+        fetch(f"{site}/away", params={"key": "secret"}, secrets=("secret",))
+    with pytest.raises(PermanentError, match="what is no address"):
+        fetch(f"{site}/nonsense")
+
+
 def test_secret_that_the_host_echoes_is_taken_out(site: str) -> None:
     assert fetch(f"{site}/echo", secrets=("secret",)).body == b'{"next": "/x?auth_token=[hidden]"}'
 
@@ -134,6 +148,7 @@ def test_secret_that_the_host_echoes_is_taken_out(site: str) -> None:
         ("Mon,+02+Mar+2026+12:00:30+GMT", 30.0),
         ("Mon,+02+Mar+2026+11:00:00+GMT", 0.0),
         ("soon", None),
+        ("Wed,+21+Oct+2015+07:28:00+99999999999999999", None),
         ("", None),
     ],
 )

@@ -26,6 +26,8 @@ import requests
 
 from ohmycoins.env import BASE_DIR
 from ohmycoins.local.paths import layout
+from ohmycoins.local.supervisor import DEMO_CREDENTIALS
+from ohmycoins.sandbox.server import Sandbox
 
 PAGE = b'{"status":"ok","prices":{"btc":{"bid":"129051.79","ask":"129966.15","last":"130487.3453"}}}'
 PASSWORD = "correct horse battery"
@@ -57,13 +59,16 @@ def wait_for(ready: Callable[[], Any], seconds: float = 60) -> Any:
 class Installation:
     """A data directory, and whatever `python -m ohmycoins.local` runs in it."""
 
-    def __init__(self, home: Path, source: str) -> None:
+    def __init__(self, home: Path, source: str, sandbox: Sandbox) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.home = home
         self.base = f"http://127.0.0.1:{self.port}"
-        self.env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")} | {
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
+        }
+        self.env = inherited | sandbox.environment() | DEMO_CREDENTIALS | {
             "OMC_DATA_DIR": str(home / "data"), "OMC_PORT": str(self.port), "OMC_ADMIN_PASSWORD": PASSWORD,
             "COINSPOT_URL": source, "OMC_ENV_FILE": str(home / "none"), "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
@@ -136,6 +141,11 @@ class Installation:
         ) as connection:
             return connection.execute(statement).fetchone()  # type: ignore[arg-type]
 
+    def runs(self, collector: str) -> list[dict[str, Any]]:
+        """Give the collector's runs, newest first."""
+        found: list[dict[str, Any]] = self.call("get", f"collectors/{collector}/runs").json()["results"]
+        return found
+
     def require_once_each(self) -> None:
         """Wait until the queue is empty; then every order has one fill and every fill is booked once."""
         wait_for(
@@ -166,10 +176,20 @@ def source() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def installation(source: str) -> Iterator[Installation]:
+def sandbox() -> Iterator[Sandbox]:
+    """Stand in for every source but the prices."""
+    server = Sandbox(0, seed=42)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def installation(source: str, sandbox: Sandbox) -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="omc-up-", dir="/tmp", ignore_cleanup_errors=True) as home:
         os.chmod(home, 0o711)
-        found = Installation(Path(home), source)
+        found = Installation(Path(home), source, sandbox)
         found.up()
         yield found
         if found.supervisor and found.supervisor.is_running():
@@ -193,6 +213,43 @@ def test_collects_by_itself_and_says_so(installation: Installation) -> None:
     )
     (price,) = installation.call("get", "ledgers/exchange/latest").json()["results"]
     assert (price["coin_type"], price["ask"]) == ("BTC", "129966.15")
+
+
+def test_every_source_is_collected(installation: Installation) -> None:
+    def states() -> dict[str, str]:
+        found: dict[str, str] = installation.call("get", "collectors/health").json()["collectors"]
+        return found
+
+    wait_for(lambda: set(states().values()) == {"healthy"}, 120)
+    assert len(states()) == 7
+
+
+def test_collector_runs_once_at_a_time_and_a_killed_run_is_caught_up(
+    installation: Installation, sandbox: Sandbox
+) -> None:
+    wait_for(lambda: installation.runs("news_rss")[0]["status"] == "success")
+    done = installation.runs("news_rss")[0]
+    sandbox.set_faults({"news": "drip"})
+    installation.query("UPDATE ledgers_source SET paused_until = NULL RETURNING 1")
+    for _ in range(4):
+        assert installation.call("post", "collectors/news_rss/trigger").status_code == 202
+    wait_for(lambda: len(installation.runs("news_rss")) >= 5)
+    states = sorted(run["status"] for run in installation.runs("news_rss") if run["id"] > done["id"])
+    assert states == ["running", "skipped", "skipped", "skipped"]
+    for process in installation.named("collect@"):
+        process.kill()
+    sandbox.set_faults({"news": None})
+    # Its lease is not waited for here: the row is made to look as it will in five minutes.
+    installation.query(
+        "UPDATE ledgers_collectionrun SET lease_until = now() WHERE status = 'running' RETURNING 1"
+    )
+    installation.call("post", "collectors/news_rss/trigger")
+    newest = wait_for(lambda: (run := installation.runs("news_rss")[0])["status"] == "success" and run)
+    assert newest["id"] > done["id"]
+    dead = next(run for run in installation.runs("news_rss") if run["error"].startswith("the worker died"))
+    assert dead["status"] == "failed"
+    rows, distinct = installation.query("SELECT count(*), count(DISTINCT (item, digest)) FROM ledgers_news")
+    assert rows == distinct
 
 
 def test_order_is_filled_by_a_worker_and_the_money_adds_up(installation: Installation) -> None:

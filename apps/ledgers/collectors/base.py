@@ -12,10 +12,14 @@ from ohmycoins.core.http import Page
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A page that could not be had; the run goes on without it and says so."""
+    """A page that could not be had; the run goes on without it and says so.
+
+    `for_good`: asking again would not bring it, so the watermark need not wait.
+    """
 
     about: str
     reason: str
+    for_good: bool = False
 
 
 class NeedsCredentials(PermanentError):

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from apps.ledgers.collectors.base import Collector
+from apps.ledgers.collectors.base import Collector, Missing
 from apps.ledgers.parsers import coinspot_announcements
 from apps.ledgers.records import Parsed, UnreadablePage
 from ohmycoins.core import clock, http
-from ohmycoins.core.errors import PermanentError
+from ohmycoins.core.errors import OutsideError, PermanentError
 from ohmycoins.core.http import Page
 from ohmycoins.core.sites import Site
 
@@ -26,11 +26,13 @@ class CoinspotAnnouncements(Collector):
     schedule = "interval:1:hours"
     keeps = timedelta(days=30)
 
-    def fetch(self, since: datetime | None) -> Iterator[Page]:
+    def fetch(self, since: datetime | None) -> Iterator[Page | Missing]:
         try:
-            yield from self._articles(since)
+            first = _articles(1)
         except PermanentError:
             yield _site().get(settings.COINSPOT_HELP_URL + CATEGORY, accept=http.HTML, about="category")
+        else:
+            yield from self._from(first, since)
 
     def parse(self, page: Page, observed_at: datetime) -> Parsed:
         if page.content_type in http.HTML:
@@ -39,28 +41,31 @@ class CoinspotAnnouncements(Collector):
             )
         return coinspot_announcements.parse_articles(page.body)
 
-    def _articles(self, since: datetime | None) -> Iterator[Page]:
-        oldest_wanted = clock.now() - self.keeps
-        oldest_wanted = min(oldest_wanted, since) if since else oldest_wanted
-        for number in range(1, PAGES + 1):
-            page = _site().get(
-                settings.COINSPOT_HELP_URL + ARTICLES,
-                params={
-                    "sort_by": "created_at",
-                    "sort_order": "desc",
-                    "per_page": "100",
-                    "page": str(number),
-                },
-                about=f"page {number}",
-                conditional=True,
-            )
-            yield page
+    def _from(self, page: Page, since: datetime | None) -> Iterator[Page | Missing]:
+        """Go on from the first page of the list until it is older than what is wanted."""
+        usual = clock.now() - self.keeps
+        oldest_wanted = min(usual, since) if since else usual
+        yield page
+        for number in range(2, PAGES + 1):
             try:
                 oldest = coinspot_announcements.oldest_of(page.body)
             except (UnreadablePage, ValueError):
                 return  # the run will say so
             if oldest is None or oldest < oldest_wanted:
                 return
+            try:
+                page = _articles(number)
+            except OutsideError as error:
+                yield Missing(f"page {number}", str(error))
+                return
+            yield page
+
+
+def _articles(number: int) -> Page:
+    params = {"sort_by": "created_at", "sort_order": "desc", "per_page": "100", "page": str(number)}
+    return _site().get(
+        settings.COINSPOT_HELP_URL + ARTICLES, params=params, about=f"page {number}", conditional=True
+    )
 
 
 def _site() -> Site:

@@ -5,15 +5,15 @@ from datetime import datetime
 
 from django.conf import settings
 
-from apps.ledgers.collectors.base import Collector, NeedsCredentials
+from apps.ledgers.collectors.base import Collector, Missing, NeedsCredentials
 from apps.ledgers.parsers import cryptopanic
 from apps.ledgers.records import Parsed, UnreadablePage
-from ohmycoins.core.errors import PermanentError
+from ohmycoins.core.errors import OutsideError, PermanentError
 from ohmycoins.core.http import Page
 from ohmycoins.core.sites import Site
 
 V1 = {"free": "/api/free/v1/posts/", "v1": "/api/v1/posts/"}
-PAGES = 5  # a key's monthly calls are few
+PAGES = 50  # the source has no more
 
 
 class Cryptopanic(Collector):
@@ -26,16 +26,26 @@ class Cryptopanic(Collector):
     def needs(self) -> str | None:
         return None if settings.CRYPTOPANIC_API_KEY else "CRYPTOPANIC_API_KEY"
 
-    def fetch(self, since: datetime | None) -> Iterator[Page]:
-        for number in range(1, PAGES + 1):
-            page = _posts(number)
-            yield page
+    def fetch(self, since: datetime | None) -> Iterator[Page | Missing]:
+        page = _posts(1)
+        yield page
+        for number in range(2, PAGES + 1):
             try:
                 oldest = cryptopanic.oldest_of(page.body)
             except UnreadablePage:
                 return  # the run will say so
             if oldest is None or since is None or oldest <= since:
                 return
+            try:
+                page = _posts(number)
+            except OutsideError as error:
+                yield Missing(f"page {number}", str(error))
+                return
+            yield page
+        if since:
+            yield Missing(
+                "older pages", f"the source goes back no further towards {since:%d %b %H:%M}", for_good=True
+            )
 
     def parse(self, page: Page, observed_at: datetime) -> Parsed:
         return cryptopanic.parse(page.body)

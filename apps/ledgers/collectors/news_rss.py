@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -24,12 +25,18 @@ class NewsRss(Collector):
         return None if settings.NEWS_FEEDS else "NEWS_FEEDS"
 
     def fetch(self, since: datetime | None) -> Iterator[Page | Missing]:
-        return each(settings.NEWS_FEEDS, _feed)
+        feeds = {_bare(url): url for url in settings.NEWS_FEEDS}  # an address may hold a key
+        return each(feeds, lambda name: _feed(name, feeds[name]))
 
     def parse(self, page: Page, observed_at: datetime) -> Parsed:
         return news_rss.parse(page.body, about=page.about)
 
 
-def _feed(url: str) -> Page:
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _feed(name: str, url: str) -> Page:
     site = Site(name="news", user_agent=settings.NEWS_USER_AGENT, calls=2)
-    return site.get(url, accept=http.FEED, about=url, conditional=True)
+    return site.get(url, accept=http.FEED, about=name, conditional=True)

@@ -50,14 +50,17 @@ class RedditApi(Collector):
 
 
 def _hot(subreddit: str, doors: list[Door]) -> list[Page]:
-    """Go through the first door that is open, and close those that are not for the rest of the run."""
-    while True:
+    """Go through the first door that is open; those that were shut beside it stay shut for the run."""
+    for door in tuple(doors):
         try:
-            return doors[0](subreddit)
+            pages = door(subreddit)
         except PermanentError as error:
-            if error.status != 403 or len(doors) == 1:
+            if error.status != 403 or door is doors[-1]:
                 raise
-            doors.pop(0)
+        else:
+            del doors[: doors.index(door)]
+            return pages
+    raise AssertionError("unreachable: the last door raises")
 
 
 def _token() -> str:

@@ -27,7 +27,9 @@ class Source(models.Model):
     )
     paused_reason = models.CharField(max_length=200, blank=True)
     backfilled = models.JSONField(
-        default=dict, editable=False, help_text="How far back each part of its past has been collected."
+        default=dict,
+        editable=False,
+        help_text="Each part of its past that was collected: since when, and until when.",
     )
     records_stored = models.PositiveBigIntegerField(
         default=0, help_text="Entries stored since the beginning."

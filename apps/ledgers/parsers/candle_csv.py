@@ -6,8 +6,9 @@ seconds since 1970), `open`, `high`, `low`, `close`, and optionally `volume` in 
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from apps.ledgers.parsers.pages import epoch, iso_time
 from apps.ledgers.records import CandleRecord
@@ -17,6 +18,7 @@ from ohmycoins.core.symbols import symbol
 TIMES = ("time", "date", "datetime", "timestamp")
 PRICES = ("open", "high", "low", "close")
 SHOWN = 20
+LARGEST = Decimal(10) ** 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +44,7 @@ def parse(body: bytes, *, coin: str, market: str, interval: str, width: timedelt
         raise BadLines(f"the header lacks a time ({', '.join(TIMES)}) or one of {', '.join(PRICES)}")
     records: list[CandleRecord] = []
     problems: list[str] = []
-    for number, row in enumerate(reader, start=2):
+    for number, row in enumerate(_rows(reader), start=2):
         try:
             cells = {name: (row[column] or "").strip() for name, column in header.items()}
             at = _time((row[time_column] or "").strip(), width)
@@ -57,9 +59,18 @@ def parse(body: bytes, *, coin: str, market: str, interval: str, width: timedelt
     return records
 
 
+def _rows(reader: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise BadLines(f"the file is not CSV: {error}") from error
+
+
 def _candle(cells: Mapping[str, str], at: datetime, coin: str, market: str, interval: str) -> CandleRecord:
     opened, high, low, close = (parse_decimal(cells[name]) for name in PRICES)
     volume = parse_decimal(cells["volume"]) if cells.get("volume") else None
+    if high >= LARGEST:
+        raise ValueError(f"high is not below {LARGEST:,}")
     if not ZERO < low <= min(opened, close) <= max(opened, close) <= high:
         raise ValueError("low, open, close and high do not fit together")
     return CandleRecord(

@@ -6,6 +6,7 @@ from CoinSpot itself; both are read by what every Zendesk help centre has.
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -47,10 +48,11 @@ def oldest_of(body: bytes) -> datetime | None:
 def parse_category(body: bytes, observed_at: datetime, *, base_url: str) -> Parsed:
     """Give the articles that the HTML page links to. Raises UnreadablePage when there is none.
 
-    A link without a `<time>` near it occurred when it was first seen.
+    A link without a `<time>` near it occurred when it was first seen; the page adds articles, and says too
+    little to restate one.
     """
     try:
-        page = html.make_links_absolute(html.fromstring(body.decode("utf-8", "replace")), base_url)
+        page = html.make_links_absolute(html.fromstring(body), base_url, handle_failures="ignore")
     except (etree.LxmlError, ValueError) as error:
         raise UnreadablePage(f"not an HTML page: {error}") from error
     records: dict[str, EventRecord] = {}
@@ -60,7 +62,7 @@ def parse_category(body: bytes, observed_at: datetime, *, base_url: str) -> Pars
         if not _ARTICLE.search(url) or not title:
             continue
         try:
-            event = _event(url, title, "", _time_beside(link) or observed_at)
+            event = replace(_event(url, title, "", _time_beside(link) or observed_at), only_new=True)
             records.setdefault(event.item, event)
         except ValueError as error:
             rejects.append(Reject(url[-40:], str(error)))

@@ -57,7 +57,7 @@ def _news(post: dict[str, Any]) -> NewsRecord:
         engagement=counts(votes, VOTES) if isinstance(votes, dict) else {},
         title=title,
         content=content,
-        source=(words(publisher, "title") if isinstance(publisher, dict) else "")
+        source=(words(publisher, "title", limit=100) if isinstance(publisher, dict) else "")
         or words(post, "domain")
         or "cryptopanic",
         url=without_tracking(str(link)),

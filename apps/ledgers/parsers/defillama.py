@@ -7,7 +7,6 @@ read, and stands for that UTC day.
 """
 
 import json
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -56,44 +55,49 @@ def parse_chains(body: bytes, observed_at: datetime) -> Parsed:
     return Parsed(records=tuple(records), rejects=tuple(rejects))
 
 
-def parse_protocol_history(body: bytes, since: datetime, *, about: str) -> Parsed:
-    """Give the protocol's figures day by day from `since` on, without today. Raises UnreadablePage.
+def parse_protocol_history(body: bytes, since: datetime, until: datetime, *, about: str) -> Parsed:
+    """Give the protocol's figures day by day within [since, until). Raises UnreadablePage.
 
     The page is `joined` from `/protocol/{slug}` and the two fee summaries with their charts.
     """
     page = load_object(body)
     days: dict[datetime, dict[str, Decimal | None]] = {}
+    tvl = _list(_summary(page.get("tvl")).get("tvl"))
     series = {
-        "tvl": (
-            (row.get("date"), row.get("totalLiquidityUSD"))
-            for row in _list(_summary(page.get("tvl")).get("tvl"))
-        ),
+        "tvl": [(row.get("date"), row.get("totalLiquidityUSD")) for row in tvl if isinstance(row, dict)],
         "fees": _list(_summary(page.get("fees")).get("totalDataChart", [])),
         "revenue": _list(_summary(page.get("revenue")).get("totalDataChart", [])),
     }
     rejects: list[Reject] = []
     for name, points in series.items():
-        for at, value in points:
+        least = Decimal(0) if name == "tvl" else -LARGEST
+        for point in points:
             try:
-                days.setdefault(_day(epoch(at)), {})[name] = _dollars(value, name)
-            except ValueError as error:
-                rejects.append(Reject(f"{about} {at}", str(error)))
-    kept = sorted(day for day in days if day >= since)
-    records = [
-        _fundamental(about, day, days[day].get("tvl"), days[day].get("fees"), days[day].get("revenue"))
-        for day in kept
-    ]
+                at, value = point
+                days.setdefault(_day(epoch(at)), {})[name] = _dollars(value, name, least=least)
+            except (ValueError, TypeError) as error:
+                rejects.append(Reject(f"{about} {str(point)[:40]}", str(error)))
+    records: list[FundamentalRecord] = []
+    for day in sorted(day for day in days if since <= day < until):
+        try:
+            figures = (days[day].get(name) for name in series)
+            records.append(_fundamental(about, day, *figures))
+        except ValueError as error:
+            rejects.append(Reject(f"{about} {day:%Y-%m-%d}", str(error)))
     return Parsed(records=tuple(records), rejects=tuple(rejects))
 
 
-def parse_chain_history(body: bytes, since: datetime, *, chain: dict[str, Any]) -> Parsed:
-    """Give a chain's value locked day by day from `since` on. Raises UnreadablePage."""
-    records = [
-        _chain(chain, day, row.get("tvl"))
-        for row in _list(load_json(body))
-        if (day := _day(epoch(row.get("date")))) >= since
-    ]
-    return Parsed(records=tuple(records))
+def parse_chain_history(body: bytes, since: datetime, until: datetime, *, chain: dict[str, Any]) -> Parsed:
+    """Give a chain's value locked day by day within [since, until). Raises UnreadablePage."""
+    records: list[MetricRecord] = []
+    rejects: list[Reject] = []
+    for row in _list(load_json(body)):
+        try:
+            if since <= (day := _day(epoch(row.get("date")))) < until:
+                records.append(_chain(chain, day, row.get("tvl")))
+        except (ValueError, AttributeError) as error:
+            rejects.append(Reject(str(row)[:40], str(error)))
+    return Parsed(records=tuple(records), rejects=tuple(rejects))
 
 
 def _fundamental(
@@ -138,7 +142,7 @@ def _summary(given: Any) -> dict[str, Any]:
     return given or {}
 
 
-def _list(given: Any) -> Iterable[Any]:
+def _list(given: Any) -> list[Any]:
     if not isinstance(given, list):
         raise UnreadablePage("expected a list of days")
     return given

@@ -6,7 +6,6 @@ is what names an article.
 """
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from apps.ledgers.parsers.pages import feed_time, load_feed, plain_text, without_tracking, words
 from apps.ledgers.parsers.texts import judge
@@ -16,10 +15,10 @@ LONGEST_TITLE = 1000
 
 
 def parse(body: bytes, *, about: str) -> Parsed:
-    """Give the articles of the feed at the URL `about`. Raises UnreadablePage."""
+    """Give the articles of the feed at `about` (host and path). Raises UnreadablePage."""
     feed = load_feed(body)
     title = words(feed.feed, "title", limit=100)
-    publisher = title.partition(":")[0] or urlsplit(about).netloc  # "CoinDesk: Bitcoin, Ethereum, …"
+    publisher = title.partition(":")[0] or about.partition("/")[0]  # "CoinDesk: Bitcoin, Ethereum, …"
     records: list[NewsRecord] = []
     rejects: list[Reject] = []
     for entry in feed.entries:

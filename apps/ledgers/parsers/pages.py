@@ -17,7 +17,9 @@ from ohmycoins.core.money import loads_exact
 _TRACKING = re.compile(r"utm_.*|mc_.*|mtm_.*|fbclid|gclid|ref|source|cmpid", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 _BLOCK = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|table|tr|td|th|blockquote)\b", re.IGNORECASE)
-_MARKUP = re.compile(r"<[a-zA-Z/!][^>]*>|&[#\w]+;")
+_MARKUP = re.compile(r"<[a-zA-Z/!][^<>]*>|&[#\w]+;")
+LONGEST_MARKUP = 100_000  # of one text: reading takes time, and all collectors share a process
+LARGEST_COUNT = 2**53
 
 
 def load_json(body: bytes) -> Any:
@@ -55,14 +57,16 @@ def feed_time(entry: feedparser.FeedParserDict) -> datetime:
 
 def plain_text(markup: str) -> str:
     """Give the words of a piece of HTML, or of plain text, on one line."""
+    markup = markup[:LONGEST_MARKUP].replace("\x00", "").encode("utf-8", "ignore").decode()
     if _MARKUP.search(markup):
+        spaced = _BLOCK.sub(r" \g<0>", markup)
         try:
-            spaced = _BLOCK.sub(r" \g<0>", markup.replace("\x00", ""))
             tree = html.fromstring(f"<div>{spaced}</div>")
+            etree.strip_elements(tree, "script", "style", with_tail=False)
             markup = "".join(str(text) for text in tree.itertext())
         except (etree.LxmlError, ValueError) as error:
             raise ValueError("has markup that cannot be read") from error
-    return _SPACES.sub(" ", markup.replace("\x00", "")).strip()
+    return _SPACES.sub(" ", markup).strip()
 
 
 def epoch(seconds: Any) -> datetime:
@@ -79,8 +83,11 @@ def iso_time(text: Any) -> datetime:
     """Read an ISO 8601 time; without an offset it is UTC. Raises ValueError."""
     if not isinstance(text, str):
         raise ValueError("has no readable time")
-    at = datetime.fromisoformat(text)
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"time {text[:40]!r} is not ISO 8601") from error
 
 
 def without_tracking(link: str) -> str:
@@ -110,6 +117,5 @@ def words(item: Any, name: str, *, required: bool = False, limit: int = 10_000) 
 def counts(item: Any, names: tuple[str, ...]) -> dict[str, int]:
     """Give the whole numbers among `names`; what is hidden, null or missing is left out."""
     given = {name: item.get(name) for name in names}
-    return {
-        name: value for name, value in given.items() if isinstance(value, int) and not isinstance(value, bool)
-    }
+    whole = {name: n for name, n in given.items() if isinstance(n, int) and not isinstance(n, bool)}
+    return {name: n for name, n in whole.items() if abs(n) < LARGEST_COUNT}

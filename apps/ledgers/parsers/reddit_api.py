@@ -40,7 +40,7 @@ def posts_of(body: bytes) -> list[dict[str, Any]]:
         child.get("data") if isinstance(child, dict) and child.get("kind") == "t3" else None
         for child in children
     ]
-    if not all(isinstance(thing, dict) for thing in things):
+    if things and not any(isinstance(thing, dict) for thing in things):
         raise UnreadablePage("not a listing of posts")
     return [thing for thing in things if thing and not thing.get("stickied")]
 
@@ -82,13 +82,13 @@ def _post(post: dict[str, Any]) -> PostRecord:
     return PostRecord(
         occurred_at=epoch(post.get("created_utc")),
         item=_fullname(post.get("name")),
-        digest=digest_of(title, content, post.get("url")),
+        digest=digest_of(title, content),
         engagement={("comments" if name == "num_comments" else name): n for name, n in engagement.items()},
         platform="reddit",
         community=community,
         title=title,
         content=content,
-        author=words(post, "author"),
+        author=words(post, "author", limit=100),
         url=REDDIT + link if link.startswith("/r/") else REDDIT,
         **judge(title, content),
     )
@@ -101,12 +101,13 @@ def _entry(entry: Any, community: str) -> PostRecord:
     return PostRecord(
         occurred_at=feed_time(entry),
         item=_fullname(entry.get("id")),
-        digest=digest_of(title, content, entry.get("link")),
+        digest=digest_of(title, content),
+        only_new=True,  # the feed's text is the listing's and more, and it lacks the score
         platform="reddit",
         community=community,
         title=title,
         content=content,
-        author=words(entry, "author").removeprefix("/u/"),
+        author=words(entry, "author", limit=100).removeprefix("/u/"),
         url=str(entry.get("link") or REDDIT),
         **judge(title, content),
     )

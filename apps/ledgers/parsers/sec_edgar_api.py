@@ -75,7 +75,8 @@ def older_pages(body: bytes, since: date) -> list[str]:
     files = filings.get("files") if isinstance(filings, dict) else None
     if not isinstance(files, list):
         raise UnreadablePage("filings.files is missing")
-    return [str(file["name"]) for file in files if str(file.get("filingTo", "")) >= since.isoformat()]
+    named = [file for file in files if isinstance(file, dict) and isinstance(file.get("name"), str)]
+    return [file["name"] for file in named if str(file.get("filingTo") or "") >= since.isoformat()]
 
 
 def _rows(page: Mapping[str, Any]) -> list[dict[str, Any]]:

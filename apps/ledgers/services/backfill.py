@@ -12,7 +12,6 @@ from apps.ledgers.models import CollectionRun, Source
 from apps.ledgers.records import ItemRecord
 from apps.ledgers.services.collect import (
     Reading,
-    close_failed,
     close_read,
     extend_lease,
     open_run,
@@ -23,6 +22,7 @@ from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import Conflict, OutsideError, Refused
 from ohmycoins.core.locks import advisory_lock
 
+RECENTLY = timedelta(days=1)
 LEASE = timedelta(minutes=15)  # a part is one large page, asked for up to three times
 
 
@@ -69,16 +69,21 @@ def backfill(name: str, *, since: datetime, again: bool = False) -> Iterator[Par
             total.join(reading)
             stored += part.stored or 0
             yield part
-    except BaseException as error:
-        close_failed(run, f"backfill stopped: {type(error).__name__}: {error}")
+    except BaseException as error:  # also Ctrl-C: what is stored is stored
+        total.missing.append(Missing("the rest", f"stopped: {type(error).__name__} {error}"))
         raise
-    with transaction.atomic():
-        close_read(run, total, stored=stored, now=clock.now())
+    finally:
+        with transaction.atomic():
+            close_read(run, total, stored=stored, now=clock.now())
 
 
 def _covered(source: Source, part: str, since: datetime) -> bool:
+    """Tell whether the part was collected back to `since` or further, and lately enough to leave no gap."""
     done = source.backfilled.get(part)
-    return done is not None and datetime.fromisoformat(done) <= since
+    if done is None:
+        return False
+    begin, end = (datetime.fromisoformat(done[name]) for name in ("since", "until"))
+    return begin <= since and end > clock.now() - RECENTLY
 
 
 def _collect_part(
@@ -104,6 +109,6 @@ def _collect_part(
             run=run, observed_at=clock.now(), known_after=collector.known_after,
         )  # fmt: skip
         locked = Source.objects.select_for_update().get(pk=source.pk)
-        locked.backfilled[part] = since.isoformat()
+        locked.backfilled[part] = {"since": since.isoformat(), "until": clock.now().isoformat()}
         locked.save(update_fields=["backfilled"])
     return Part(part, stored=stored), reading

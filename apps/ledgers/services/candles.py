@@ -15,9 +15,12 @@ from django.db.models import Max, Min
 from apps.ledgers.models import Candle, Price
 from apps.ledgers.models.entry import Entry
 from apps.ledgers.records import CandleRecord
+from ohmycoins.core import clock
 from ohmycoins.core.locks import advisory_lock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOCK = "ledgers.coinspot_prices"  # whoever asks what was known a moment ago waits for it
+STRETCH = timedelta(days=1)
 GRACE = timedelta(minutes=3)  # a price may be stored that long after its minute; see CoinspotPrices.lease
 
 FROM_PRICES = """
@@ -62,15 +65,23 @@ def roll_candles(*, now: datetime) -> int:
 
     Safe to run twice and side by side: the work goes on from the newest candle there is.
     """
-    return sum(_roll(kind, now=now) for kind in KINDS)
+    rolled = 0
+    for kind in KINDS:
+        done_until = EPOCH
+        while stretch := _next_stretch(kind, now=now, after=done_until):
+            rolled += _roll(kind, *stretch)
+            done_until = stretch[1]
+    return rolled
 
 
 @transaction.atomic
-def store_candles(records: Sequence[CandleRecord], *, width: timedelta, now: datetime) -> int:
+def store_candles(records: Sequence[CandleRecord], *, width: timedelta) -> int:
     """Append backfilled candles where there is none yet; return how many.
 
     They say that they would have been known when their interval was over.
     """
+    advisory_lock(LOCK)
+    now, before = clock.now(), Candle.objects.count()
     candles = [
         Candle(
             coin_type=record.coin_type, market=record.market, interval=record.interval, open=record.open,
@@ -80,36 +91,35 @@ def store_candles(records: Sequence[CandleRecord], *, width: timedelta, now: dat
         )
         for record in records
     ]  # fmt: skip
-    before = Candle.objects.count()
     Candle.objects.bulk_create(candles, batch_size=1000, ignore_conflicts=True)
     return Candle.objects.count() - before
 
 
 @transaction.atomic
-def _roll(kind: Kind, *, now: datetime) -> int:
-    advisory_lock(f"ledgers.candles.{kind.interval}")
-    until = now - GRACE
-    until -= (until - EPOCH) % kind.width
-    since = _resume(kind)
-    if since is None or since >= until:
-        return 0
+def _roll(kind: Kind, since: datetime, until: datetime) -> int:
+    advisory_lock(LOCK)
     with connection.cursor() as cursor:
         cursor.execute(
             ROLL.format(source=FROM_CANDLES if kind.finer else FROM_PRICES),
             {
                 "interval": kind.interval, "finer": kind.finer, "seconds": int(kind.width.total_seconds()), "epoch": EPOCH,
-                "since": since, "until": until, "now": now,
+                "since": since, "until": until, "now": clock.now(),
             },
         )  # fmt: skip
         return int(cursor.rowcount)
 
 
-def _resume(kind: Kind) -> datetime | None:
-    """Give where the first missing interval may begin; None when there is nothing to roll."""
+def _next_stretch(kind: Kind, *, now: datetime, after: datetime) -> tuple[datetime, datetime] | None:
+    """Give what to roll next, at most a day at once: from the first interval with something in it and no candle."""
     rolled = Candle.objects.filter(origin=Entry.Origin.OBSERVED)
     newest: datetime | None = rolled.filter(interval=kind.interval).aggregate(at=Max("occurred_at"))["at"]
-    if newest:
-        return newest + kind.width
     finer = rolled.filter(interval=kind.finer) if kind.finer else Price.objects.all()
+    begin = max(after, newest + kind.width) if newest else after
+    finer = finer.filter(occurred_at__gte=begin)
     first: datetime | None = finer.aggregate(at=Min("occurred_at"))["at"]
-    return None if first is None else first - (first - EPOCH) % kind.width
+    over = now - GRACE
+    over -= (over - EPOCH) % kind.width
+    if first is None or first >= over:
+        return None
+    since = first - (first - EPOCH) % kind.width
+    return since, min(over, since + STRETCH)

@@ -14,7 +14,6 @@ from ohmycoins.core import outbox
 log = structlog.get_logger(__name__)
 
 TRY_AGAIN_AFTER = timedelta(hours=1)
-UNSATISFYING = (CollectionRun.Status.FAILED, CollectionRun.Status.PARTIAL)
 
 
 def catch_up(*, now: datetime) -> list[str]:
@@ -22,16 +21,17 @@ def catch_up(*, now: datetime) -> list[str]:
 
     Returns their names. Asking twice does no harm: a run that finds another one running is skipped.
     """
-    newest = CollectionRun.objects.filter(source=OuterRef("pk")).order_by("-started_at", "-id")
+    runs = CollectionRun.objects.filter(source=OuterRef("pk")).order_by("-started_at", "-id")
     sources: Any = Source.objects.annotate(
-        began_at=Subquery(newest.values("started_at")[:1]), came_to=Subquery(newest.values("status")[:1])
+        began_at=Subquery(runs.values("started_at")[:1]),
+        came_to=Subquery(runs.counted().values("status")[:1]),
     )
     began: dict[str, datetime | None] = {}
     failed: set[str] = set()
     for source in sources:
         if off_because(source) is None:
             began[source.pk] = source.began_at
-            if source.came_to in UNSATISFYING and source.began_at < now - TRY_AGAIN_AFTER:
+            if source.came_to == CollectionRun.Status.FAILED and source.began_at < now - TRY_AGAIN_AFTER:
                 failed.add(source.pk)
     names = sorted(failed.union(missed(began, now=now)))
     for name in names:

@@ -12,7 +12,7 @@ from django.db.models import F
 from apps.ledgers.collectors.base import Collector, Missing, NeedsCredentials
 from apps.ledgers.models import CollectionRun, Source
 from apps.ledgers.records import ItemRecord, Parsed, PriceRecord, Reject, UnreadablePage
-from apps.ledgers.services.store import store
+from apps.ledgers.services.store import misfit, storable, store
 from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import OutsideError
 from ohmycoins.core.http import Page
@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 
 SAMPLE_BYTES = 64 * 1024
 PARTIAL_ABOVE = 0.05  # share of rejects that makes a run partial and holds the watermark
-AHEAD = timedelta(minutes=5)  # clocks differ by that much; an item dated later is not believed
 PROBE_AFTER = timedelta(days=1)  # when a source that wants credentials is asked again
 
 Status = CollectionRun.Status
@@ -52,11 +51,8 @@ class Reading:
         self.rejects += parsed.rejects
         self.unpriced += len(parsed.unpriced)
         for record in parsed.records:
-            if record.occurred_at > read_at + AHEAD:
-                name = getattr(record, "item", "")
-                self.rejects.append(
-                    Reject(name[:80], f"is dated in the future, {record.occurred_at.isoformat()}")
-                )
+            if reason := misfit(record, read_at=read_at):
+                self.rejects.append(Reject(getattr(record, "item", "")[:80], reason))
             elif not_before is None or record.occurred_at >= not_before:
                 self.kept.append(record)
 
@@ -75,7 +71,16 @@ class Reading:
 
     @property
     def partial(self) -> bool:
-        return bool(self.missing) or len(self.rejects) > PARTIAL_ABOVE * self.fetched
+        return bool(self.missing) or self.too_many_rejects
+
+    @property
+    def worth_asking_again(self) -> bool:
+        """Tell whether the next run may bring what this one did not: then the watermark stays."""
+        return self.too_many_rejects or any(not missing.for_good for missing in self.missing)
+
+    @property
+    def too_many_rejects(self) -> bool:
+        return len(self.rejects) > PARTIAL_ABOVE * self.fetched
 
     @property
     def complaints(self) -> str:
@@ -192,7 +197,7 @@ def _store(source: Source, run: CollectionRun, reading: Reading) -> None:
     stored = store(reading.kept, run=run, observed_at=observed_at)
     close_read(run, reading, stored=stored, now=observed_at)
     changes: dict[str, object] = {"paused_until": None, "paused_reason": ""}
-    if run.status == Status.SUCCESS:
+    if not reading.worth_asking_again:
         changes["watermark"] = reading.began_at or observed_at
     Source.objects.filter(pk=source.pk).update(**changes)
 
@@ -202,7 +207,7 @@ def close_read(run: CollectionRun, reading: Reading, *, stored: int, now: dateti
     run.stored, run.duplicates = stored, len(reading.kept) - stored
     run.rejected, run.unpriced, run.fetched = len(reading.rejects), reading.unpriced, reading.fetched
     run.status = Status.PARTIAL if reading.partial else Status.SUCCESS
-    run.finished_at, run.error, run.sample = now, reading.complaints[:2000], reading.sample
+    run.finished_at, run.error, run.sample = now, storable(reading.complaints)[:2000], reading.sample
     if not _close(run):
         raise RunFailed("the run took longer than its lease and was given up")
     Source.objects.filter(pk=run.source_id).update(records_stored=F("records_stored") + stored)
@@ -210,13 +215,14 @@ def close_read(run: CollectionRun, reading: Reading, *, stored: int, now: dateti
 
 def _pause(source: Source, reason: str) -> None:
     until = clock.now() + PROBE_AFTER
-    Source.objects.filter(pk=source.pk).update(paused_until=until, paused_reason=reason[:200])
+    Source.objects.filter(pk=source.pk).update(paused_until=until, paused_reason=storable(reason)[:200])
     log.warning("collector.off", collector=source.pk, reason=reason)
 
 
 def close_failed(run: CollectionRun, error: str, sample: bytes | None = None) -> None:
     """Close the run as failed, with nothing stored."""
-    run.status, run.finished_at, run.error, run.sample = Status.FAILED, clock.now(), error[:2000], sample
+    run.status, run.finished_at, run.sample = Status.FAILED, clock.now(), sample
+    run.error = storable(error)[:2000]
     run.stored = run.duplicates = 0
     _close(run)
     log.warning("collector.failed", collector=run.source_id, run_id=run.pk, error=run.error)

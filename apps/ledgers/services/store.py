@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from django.db import connection
+from django.db.models import CharField, TextField
 
 from apps.ledgers.models import (
     CatalystEvent,
@@ -15,6 +18,7 @@ from apps.ledgers.models import (
     SocialPost,
 )
 from apps.ledgers.models.entry import Entry, Item
+from apps.ledgers.querysets import AHEAD
 from apps.ledgers.records import (
     EventRecord,
     FundamentalRecord,
@@ -32,6 +36,7 @@ MODELS: dict[type[ItemRecord], type[Item]] = {
     PostRecord: SocialPost,
     EventRecord: CatalystEvent,
 }
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 MOVED = 0.1  # an engagement count that moves by less of itself is no change
 BATCH = 1000
 
@@ -58,6 +63,43 @@ STORE_PRICES = """
     )
     SELECT count(*) FROM stored
 """
+
+
+def misfit(record: PriceRecord | ItemRecord, *, read_at: datetime) -> str | None:
+    """Say why the database would refuse a record, or nobody believe its date; None when it fits."""
+    if record.occurred_at > read_at + AHEAD:
+        return f"is dated in the future, {record.occurred_at.isoformat()}"
+    if record.occurred_at < EARLIEST:
+        return f"is dated {record.occurred_at.isoformat()}"
+    if isinstance(record, PriceRecord):
+        return None  # its texts are symbols
+    kind: Any = type(record)
+    for name, limit in _texts(kind):
+        value = getattr(record, name)
+        for text in value if isinstance(value, tuple) else (value,):
+            if storable(text) != text:
+                return f"{name} holds characters that are no text"
+            if limit and len(text) > limit:
+                return f"{name} is longer than {limit} characters"
+    return None
+
+
+def storable(text: str) -> str:
+    """Give the text without what no database keeps: NUL, and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+@cache
+def _texts(kind: Any) -> tuple[tuple[str, int | None], ...]:
+    """Give the text fields of a kind of record, each with the longest its column takes."""
+    columns = {field.name: field for field in MODELS[kind]._meta.concrete_fields}
+    texts = []
+    for name in (field.name for field in fields(kind)):
+        column: Any = columns.get(name)
+        column = getattr(column, "base_field", column)  # of an array
+        if isinstance(column, CharField | TextField):
+            texts.append((name, column.max_length))
+    return tuple(texts)
 
 
 def store(records: Sequence[PriceRecord | ItemRecord], *, run: CollectionRun, observed_at: datetime) -> int:
@@ -104,7 +146,7 @@ def store_items(
     """Append the versions that differ from their item's newest one; return how many there were.
 
     Of several versions of an item in one call the first counts. With `known_after` the entries are
-    backfilled: they say when they would have been known.
+    backfilled: they say when they would have been known, and never restate what was observed.
     """
     stored = 0
     for kind, model in MODELS.items():
@@ -113,7 +155,7 @@ def store_items(
         new = [
             _entry(model, record, run, observed_at, known_after)
             for record in reversed(alike.values())
-            if record.item not in known or _differs(known[record.item], record)
+            if record.item not in known or (known_after is None and _differs(known[record.item], record))
         ]
         model.objects.bulk_create(new, batch_size=BATCH)
         stored += len(new)
@@ -136,6 +178,8 @@ def _entry(
 
 
 def _differs(known: Item, record: ItemRecord) -> bool:
+    if record.only_new:
+        return False
     if known.digest != record.digest:
         return True
     return _moved(getattr(known, "engagement", {}), record.engagement)

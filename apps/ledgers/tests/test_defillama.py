@@ -91,7 +91,7 @@ def test_history_joins_the_days_and_begins_where_asked() -> None:
     tvl = {"tvl": [{"date": seconds + n * day, "totalLiquidityUSD": 100 + n} for n in range(4)]}
     fees = {"totalDataChart": [[seconds + day, 7], [seconds + 2 * day, 8]]}
     body = joined(json.dumps(tvl).encode(), json.dumps(fees).encode(), b'{"totalDataChart": []}')
-    parsed = parse_protocol_history(body, datetime(2026, 2, 2, tzinfo=UTC), about="aave")
+    parsed = parse_protocol_history(body, datetime(2026, 2, 2, tzinfo=UTC), NOW, about="aave")
     assert [(r.item, r.tvl_usd, r.fees_24h_usd) for r in parsed.records] == [  # type: ignore[union-attr]
         ("aave 2026-02-02", Decimal(101), Decimal(7)),
         ("aave 2026-02-03", Decimal(102), Decimal(8)),
@@ -103,17 +103,32 @@ def test_history_of_a_protocol_whose_fees_nobody_counts_has_its_value_locked() -
     seconds = int(datetime(2026, 2, 1, tzinfo=UTC).timestamp())
     tvl = json.dumps({"tvl": [{"date": seconds, "totalLiquidityUSD": 100}]}).encode()
     (record,) = parse_protocol_history(
-        joined(tvl, None, None), datetime(2026, 1, 1, tzinfo=UTC), about="x"
+        joined(tvl, None, None), datetime(2026, 1, 1, tzinfo=UTC), NOW, about="x"
     ).records
     assert isinstance(record, FundamentalRecord)
     assert (record.tvl_usd, record.fees_24h_usd) == (Decimal(100), None)
+
+
+def test_odd_days_of_the_past_are_rejected_alone() -> None:
+    seconds, day = int(datetime(2026, 2, 1, tzinfo=UTC).timestamp()), 86_400
+    points = [{"date": seconds, "totalLiquidityUSD": None}, {"date": seconds + day, "totalLiquidityUSD": -5},
+              {"date": None, "totalLiquidityUSD": 1}, "x", {"date": seconds + 2 * day, "totalLiquidityUSD": 7}]  # fmt: skip
+    body = joined(json.dumps({"tvl": points}).encode(), b'{"totalDataChart": [[1], 5]}', None)
+    parsed = parse_protocol_history(body, datetime(2026, 1, 1, tzinfo=UTC), NOW, about="aave")
+    assert [record.tvl_usd for record in parsed.records] == [Decimal(7)]  # type: ignore[union-attr]
+    assert len(parsed.rejects) == 5
+    rows = [{"date": None, "tvl": 1}, 5, {"date": seconds, "tvl": None}, {"date": seconds, "tvl": 3}]
+    chains = parse_chain_history(
+        json.dumps(rows).encode(), datetime(2026, 1, 1, tzinfo=UTC), NOW, chain={"name": "Ethereum"}
+    )
+    assert (len(chains.records), len(chains.rejects)) == (1, 3)
 
 
 def test_chain_history_is_a_metric_a_day() -> None:
     seconds = int(datetime(2026, 2, 1, tzinfo=UTC).timestamp())
     body = json.dumps([{"date": seconds, "tvl": 5}, {"date": seconds + 86_400, "tvl": 6}]).encode()
     chain = {"name": "Ethereum", "tokenSymbol": "ETH"}
-    (record,) = parse_chain_history(body, datetime(2026, 2, 2, tzinfo=UTC), chain=chain).records
+    (record,) = parse_chain_history(body, datetime(2026, 2, 2, tzinfo=UTC), NOW, chain=chain).records
     assert record.item == "Ethereum chain_tvl_usd 2026-02-02"  # type: ignore[union-attr]
 
 

@@ -1,20 +1,22 @@
 """Items that their sources restate: a version is a row, and no version is ever lost or doubled."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from apps.ledgers.models import Candle, CatalystEvent, Fundamental, News, SocialPost
-from apps.ledgers.records import digest_of
+from apps.ledgers.models import Candle, CatalystEvent, CollectionRun, Fundamental, News, SocialPost
+from apps.ledgers.records import Parsed, Reject, digest_of
+from apps.ledgers.services.collect import Reading, close_failed, close_read
 from apps.ledgers.tests.factories import (
     make_event,
     make_fundamental,
     make_metric,
     make_news,
     make_post,
+    make_run,
     store_now,
 )
 from ohmycoins.core import clock as system_clock
@@ -123,3 +125,38 @@ def test_digest_differs_with_anything_said() -> None:
         len({digest_of("a", None), digest_of("a", ""), digest_of("a"), digest_of("a", "b"), digest_of("ab")})
         == 5
     )
+
+
+def test_item_seen_where_less_is_said_is_added_but_restates_nothing() -> None:
+    store_now(make_news(title="whole"))
+    assert store_now(make_news(title="half", only_new=True), make_news("2", title="new", only_new=True)) == 1
+    assert set(News.objects.values_list("title", flat=True)) == {"whole", "new"}
+
+
+ODD = {
+    "NUL": {"title": "a\x00b"}, "half a surrogate pair": {"title": "a \ud800 b"}, "coin": {"currencies": ("B\x00C",)},
+    "long item": {"item": "x" * 501}, "long address": {"url": "https://x.example/" + "y" * 2000},
+    "long before 1970": {"occurred_at": datetime(1, 1, 1, tzinfo=UTC)},
+    "far ahead": {"occurred_at": datetime(9999, 1, 1, tzinfo=UTC)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [make_news, make_post, make_event])
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_odd_item_is_rejected_alone_and_what_is_left_can_be_stored(make: Any, odd: dict[str, Any]) -> None:
+    reading = Reading()
+    parsed = Parsed(records=(make(**{"item": "t3_odd", **odd}), make("t3_fine")))
+    reading.add(parsed, read_at=system_clock.now(), not_before=None)
+    assert [record.item for record in reading.kept] == ["t3_fine"]
+    assert len(reading.rejects) == 1
+    assert store_now(*reading.kept) == 1
+
+
+def test_complaint_about_an_odd_item_can_itself_be_stored() -> None:
+    run = make_run(status="running", finished_at=None)
+    reading = Reading(rejects=[Reject("a\x00 \ud800", "is odd")])
+    close_read(run, reading, stored=0, now=system_clock.now())
+    assert CollectionRun.objects.get(pk=run.pk).error == "a ?: is odd"
+    other = make_run(status="running", finished_at=None)
+    close_failed(other, "answered \x00\ud800")
+    assert CollectionRun.objects.get(pk=other.pk).error == "answered ?"

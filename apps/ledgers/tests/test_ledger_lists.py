@@ -1,5 +1,6 @@
 """Every list of `/ledgers`: its rows, its filters, its past, its cost."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -127,3 +128,17 @@ def test_candles_are_listed_by_interval(
     assert candle["occurred_at"] == "2026-03-02T12:00:00Z"
     assert len(rows(api, "exchange/candles", interval="5min")) == 2
     assert rows(api, "exchange/candles", interval="day") == []
+
+
+@pytest.mark.parametrize("position", ["p=abc", "p=%00", "p=2026-13-01", "p=99999-01-01", "r=x&p=1"])
+@pytest.mark.parametrize("path", [*LISTS, "exchange/prices", "exchange/candles", "exchange/latest"])
+def test_made_up_cursor_is_400(api: APIClient, path: str, position: str) -> None:
+    cursor = b64encode(position.encode()).decode()
+    answer = api.get(BASE + path, {"cursor": cursor})
+    assert answer.status_code in (200, 400)
+    if path != "exchange/latest" and "r=x" not in position:
+        assert answer.status_code == 400
+
+
+def test_absurd_page_size_is_400(api: APIClient) -> None:
+    assert api.get(BASE + "human/news", {"page_size": "9" * 5000}).status_code == 400

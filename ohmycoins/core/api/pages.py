@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -28,7 +30,10 @@ class Pages(CursorPagination):
         text = request.query_params.get("page_size")
         if text is None:
             return self.page_size
-        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= self.max_page_size:
+        if (
+            not (text.isascii() and text.isdigit() and len(text) < 9)
+            or not 1 <= int(text) <= self.max_page_size
+        ):
             raise Invalid(f"page_size={text!r} is not a whole number from 1 to {self.max_page_size}")
         return int(text)
 
@@ -41,6 +46,16 @@ class Pages(CursorPagination):
             raise Invalid(f"ordering={chosen!r} is not offered; accepted: {', '.join(allowed)}, or -field")
         sign = "-" if chosen.startswith("-") else ""
         return (chosen,) if field == "id" else (chosen, f"{sign}id")
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: "APIView | None" = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, OverflowError, ValidationError, DataError) as error:
+            if "cursor" not in request.query_params:
+                raise
+            raise Invalid("cursor is not one that this list gave out") from error
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         try:

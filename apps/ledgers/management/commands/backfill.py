@@ -11,6 +11,7 @@ from rich.progress import Progress
 from apps.ledgers.parsers import candle_csv
 from apps.ledgers.services.backfill import backfill, past_of
 from apps.ledgers.services.candles import KINDS, store_candles
+from apps.ledgers.services.collect import RunFailed
 from ohmycoins.core import clock
 from ohmycoins.core.errors import DomainError
 
@@ -35,8 +36,8 @@ class Command(BaseCommand):
             raise CommandError(f"--since {options['since']:%Y-%m-%d} lies in the future")
         try:
             failed = self._from_csv(options) if options["csv"] else self._from_source(options)
-        except DomainError as error:
-            raise CommandError(error.message) from error
+        except (DomainError, RunFailed) as error:
+            raise CommandError(str(error)) from error
         if failed:
             raise CommandError(f"{failed} parts failed; run the command again to collect them")
 
@@ -63,7 +64,7 @@ class Command(BaseCommand):
         except candle_csv.BadLines as error:
             raise CommandError(f"nothing was stored: {error}") from error
         wanted = [record for record in records if record.occurred_at >= options["since"]]
-        stored = store_candles(wanted, width=width, now=clock.now())
+        stored = store_candles(wanted, width=width)
         self.stdout.write(f"{stored} candles stored, {len(wanted) - stored} already known")
         return 0
 
