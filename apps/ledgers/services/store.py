@@ -47,8 +47,8 @@ STORE_PRICES = """
         INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at,
                                    observed_at, run_id, origin)
         SELECT coin_type, market, bid, ask, last, bid > ask, occurred_at, %(observed_at)s, %(run)s, 'observed'
-        FROM unnest(%(coin_types)s::text[], %(markets)s::text[], %(bids)s::numeric[], %(asks)s::numeric[],
-                    %(lasts)s::numeric[], %(times)s::timestamptz[])
+        FROM unnest(%(coin_types)s::text[], %(markets)s::text[], %(bids)s::text[]::numeric[], %(asks)s::text[]::numeric[],
+                    %(lasts)s::text[]::numeric[], %(times)s::timestamptz[])
              AS tick (coin_type, market, bid, ask, last, occurred_at)
         ON CONFLICT (coin_type, market, occurred_at) DO NOTHING
         RETURNING id, coin_type, market, bid, ask, last, occurred_at, observed_at
@@ -127,9 +127,10 @@ def store_prices(records: Sequence[PriceRecord], *, run: CollectionRun, observed
                 "observed_at": observed_at,
                 "coin_types": [record.coin_type for record in records],
                 "markets": [record.market for record in records],
-                "bids": [record.bid for record in records],
-                "asks": [record.ask for record in records],
-                "lasts": [record.last for record in records],
+                # As texts: the driver writes a list of them three times as fast as one of Decimals.
+                "bids": [str(record.bid) for record in records],
+                "asks": [str(record.ask) for record in records],
+                "lasts": [str(record.last) for record in records],
                 "times": [record.occurred_at for record in records],
             },
         )
