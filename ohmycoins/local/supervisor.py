@@ -35,9 +35,12 @@ DEMO_CREDENTIALS = {
 RESTART_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 SETTLED_SECONDS = 60.0
 DRAIN_SECONDS = 90.0
-# Queue -> how its worker runs. Collectors wait for sources: threads, enough for each to have its own,
-# so that a slow source holds up no other.
-WORKERS = {"orders": ("-c", "2"), "collect": ("-P", "threads", "-c", "8"), "default": ("-c", "1")}
+# Collectors wait for sources: threads, enough for each to have its own, so that a slow source holds up no
+# other. What else there is to do is little, and spares a process of its own here.
+WORKERS = {
+    "orders": ("-Q", "orders", "-c", "2"),
+    "collect": ("-Q", "collect,default", "-P", "threads", "-c", "10"),
+}
 
 
 @dataclass(slots=True)
@@ -148,9 +151,19 @@ class Supervisor:
             self._start_sandbox()
         python = [sys.executable, "-m"]
         celery = [*python, "celery", "--quiet", "-A", "ohmycoins"]
-        for queue, pool in WORKERS.items():
-            options = ["-Q", queue, "-n", f"{queue}@%h", *pool, "--prefetch-multiplier", "1"]
-            self._add_command(f"worker-{queue}", [*celery, "worker", "-l", "WARNING", *options])
+        for name, options in WORKERS.items():
+            command = [
+                *celery,
+                "worker",
+                "-l",
+                "WARNING",
+                "-n",
+                f"{name}@%h",
+                "--prefetch-multiplier",
+                "1",
+                *options,
+            ]
+            self._add_command(f"worker-{name}", command)
         self._add_command("beat", [*celery, "beat", "--pidfile=", "-l", "WARNING"])
         self._add_command(
             "web",

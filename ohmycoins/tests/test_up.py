@@ -77,7 +77,11 @@ class Installation:
 
     def up(self) -> None:
         self.supervisor = self.spawn()
-        wait_for(lambda: requests.get(f"{self.base}/health", timeout=5).status_code == 200, 90)
+        try:
+            wait_for(lambda: requests.get(f"{self.base}/health", timeout=5).status_code == 200, 90)
+        except AssertionError as error:
+            running = [(process.pid, " ".join(process.cmdline())[-70:]) for process in self.processes()]
+            raise AssertionError(f"{running}\n{self.log.read_text()[-3000:]}") from error
 
     def spawn(self) -> psutil.Popen:
         with self.log.open("ab") as log:

@@ -11,12 +11,12 @@ from apps.ledgers.collectors.base import HasPast, Missing
 from apps.ledgers.models import CollectionRun, Source
 from apps.ledgers.records import ItemRecord
 from apps.ledgers.services.collect import (
-    Reading,
     close_read,
     extend_lease,
     open_run,
     read_page,
 )
+from apps.ledgers.services.reading import Reading
 from apps.ledgers.services.store import store_items
 from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import Conflict, OutsideError, Refused

@@ -1,7 +1,6 @@
 """Run a collector once: claim, fetch, parse, store, close."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -11,8 +10,9 @@ from django.db.models import F
 
 from apps.ledgers.collectors.base import Collector, Missing, NeedsCredentials
 from apps.ledgers.models import CollectionRun, Source
-from apps.ledgers.records import ItemRecord, Parsed, PriceRecord, Reject, UnreadablePage
-from apps.ledgers.services.store import misfit, storable, store
+from apps.ledgers.records import Parsed, UnreadablePage
+from apps.ledgers.services.reading import Reading
+from apps.ledgers.services.store import storable, store
 from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import OutsideError
 from ohmycoins.core.http import Page
@@ -22,7 +22,6 @@ from ohmycoins.core.stopping import stopping
 log = structlog.get_logger(__name__)
 
 SAMPLE_BYTES = 64 * 1024
-PARTIAL_ABOVE = 0.05  # share of rejects that makes a run partial and holds the watermark
 PROBE_AFTER = timedelta(days=1)  # when a source that wants credentials is asked again
 
 Status = CollectionRun.Status
@@ -30,66 +29,6 @@ Status = CollectionRun.Status
 
 class RunFailed(Exception):
     """The run came to nothing; says why."""
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a run has read so far."""
-
-    kept: list[PriceRecord | ItemRecord] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
-    unpriced: int = 0
-    pages: int = 0
-    began_at: datetime | None = None
-    sample: bytes | None = None
-
-    def add(self, parsed: Parsed, *, read_at: datetime, not_before: datetime | None) -> None:
-        """Take in a page: leave out what is too old, and refuse what claims to come from the future."""
-        self.pages += 1
-        self.began_at = self.began_at or read_at
-        self.rejects += parsed.rejects
-        self.unpriced += len(parsed.unpriced)
-        for record in parsed.records:
-            if reason := misfit(record, read_at=read_at):
-                self.rejects.append(Reject(getattr(record, "item", "")[:80], reason))
-            elif not_before is None or record.occurred_at >= not_before:
-                self.kept.append(record)
-
-    def join(self, other: "Reading") -> None:
-        """Count another reading in."""
-        for name in ("kept", "rejects", "missing"):
-            getattr(self, name).extend(getattr(other, name))
-        self.unpriced += other.unpriced
-        self.pages += other.pages
-        self.began_at = self.began_at or other.began_at
-        self.sample = self.sample or other.sample
-
-    @property
-    def fetched(self) -> int:
-        return len(self.kept) + len(self.rejects) + self.unpriced
-
-    @property
-    def partial(self) -> bool:
-        return bool(self.missing) or self.too_many_rejects
-
-    @property
-    def worth_asking_again(self) -> bool:
-        """Tell whether the next run may bring what this one did not: then the watermark stays."""
-        return self.too_many_rejects or any(not missing.for_good for missing in self.missing)
-
-    @property
-    def too_many_rejects(self) -> bool:
-        return len(self.rejects) > PARTIAL_ABOVE * self.fetched
-
-    @property
-    def complaints(self) -> str:
-        """Name what is missing and what was rejected, the first five of each."""
-        lists = (
-            [f"{missing.about}: {missing.reason}" for missing in self.missing],
-            [f"{reject.item}: {reject.reason}" for reject in self.rejects],
-        )
-        return "; ".join(part for lines in lists if (part := _first_five(lines)))
 
 
 def collect(name: str, *, probe: bool = False) -> CollectionRun | None:
@@ -233,7 +172,3 @@ def _close(run: CollectionRun) -> bool:
     names = ("status", "finished_at", "fetched", "stored", "duplicates", "rejected", "unpriced", "error", "sample")  # fmt: skip
     outcome = {name: getattr(run, name) for name in names}
     return bool(CollectionRun.objects.running().filter(pk=run.pk).update(**outcome))
-
-
-def _first_five(shown: list[str]) -> str:
-    return "; ".join(shown[:5]) + (f"; and {len(shown) - 5} more" if len(shown) > 5 else "")

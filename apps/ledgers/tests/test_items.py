@@ -9,7 +9,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from apps.ledgers.models import Candle, CatalystEvent, CollectionRun, Fundamental, News, SocialPost
 from apps.ledgers.records import Parsed, Reject, digest_of
-from apps.ledgers.services.collect import Reading, close_failed, close_read
+from apps.ledgers.services.collect import close_failed, close_read
+from apps.ledgers.services.reading import Reading
 from apps.ledgers.tests.factories import (
     make_event,
     make_fundamental,
