@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ohmycoins import env as environment
 from ohmycoins.local import postgres, redis
+from ohmycoins.local.orphan import SUPERVISOR
 from ohmycoins.local.paths import Layout, layout
 from ohmycoins.local.process import Child, StartError
 from ohmycoins.sandbox import server as sandbox
@@ -99,6 +100,7 @@ class Supervisor:
             signal.signal(received, lambda *_: self.stopping.set())
         try:
             self._take_lock()
+            os.environ[SUPERVISOR] = str(os.getpid())
             self._start_all()
             while not self.stopping.wait(0.5):
                 for service in self.services:
