@@ -262,7 +262,7 @@ NEWS_USER_AGENT = env.str("NEWS_USER_AGENT", default=AGENT)
 REDDIT_CLIENT_ID = env.str("REDDIT_CLIENT_ID", default="")
 REDDIT_CLIENT_SECRET = env.str("REDDIT_CLIENT_SECRET", default="")
 CRYPTOPANIC_API_KEY = env.str("CRYPTOPANIC_API_KEY", default="")
-CRYPTOPANIC_PLAN = env.str("CRYPTOPANIC_PLAN", default="developer")  # part of the path; free and v1: API v1
+CRYPTOPANIC_PLAN = env.str("CRYPTOPANIC_PLAN", default="")  # part of the path; free and v1 speak API v1
 
 # How long the ledgers are kept, in days; 0 keeps everything.
 LEDGER_RETENTION_DAYS = env.int("LEDGER_RETENTION_DAYS", default=0)

@@ -27,9 +27,12 @@ CHUNK_BYTES = 64 * 1024
 REDIRECTS = 3
 LONGEST_WAIT_SECONDS = 3600.0  # a host that asks for more is asked again after an hour
 
-# What a source may call its answer. Plain text is what some hosts call JSON.
-JSON = ("application/json", "text/json", "text/plain")
-FEED = ("application/rss+xml", "application/atom+xml", "application/xml", "text/xml")
+# What a source may call its answer; plain text and octets is what careless hosts call anything.
+JSON = ("application/json", "text/json", "text/plain", "application/octet-stream")
+FEED = (
+    "application/rss+xml", "application/atom+xml", "application/xml", "text/xml", "text/plain",
+    "application/octet-stream",
+)  # fmt: skip
 HTML = ("text/html", "application/xhtml+xml")
 
 

@@ -14,12 +14,12 @@ from ohmycoins.core.http import Page
 from ohmycoins.core.sites import Site
 
 ARTICLES = "/api/v2/help_center/en-us/articles.json"
-CATEGORY = "/hc/en-us/categories/360000000000-announcements"
+HOME = "/hc/en-us"
 PAGES = 10  # of 100 articles: more than any outage we would catch up on
 
 
 class CoinspotAnnouncements(Collector):
-    """The help centre's article list; its HTML page when the list is refused."""
+    """The help centre's article list; its HTML pages when the list is refused."""
 
     slug = "coinspot_announcements"
     ledger = "catalyst"
@@ -30,7 +30,7 @@ class CoinspotAnnouncements(Collector):
         try:
             first = _articles(1)
         except PermanentError:
-            yield _site().get(settings.COINSPOT_HELP_URL + CATEGORY, accept=http.HTML, about="category")
+            yield _category()
         else:
             yield from self._from(first, since)
 
@@ -66,6 +66,18 @@ def _articles(number: int) -> Page:
     return _site().get(
         settings.COINSPOT_HELP_URL + ARTICLES, params=params, about=f"page {number}", conditional=True
     )
+
+
+def _category() -> Page:
+    """Get the page of the category that the help centre's home page calls announcements; failing that, the home page."""
+    home = _site().get(settings.COINSPOT_HELP_URL + HOME, accept=http.HTML, about="home page")
+    try:
+        link = coinspot_announcements.category_of(home.body, base_url=settings.COINSPOT_HELP_URL)
+    except UnreadablePage:
+        return home  # the run will say so
+    if link is None:
+        return home
+    return _site().get(link, accept=http.HTML, about="announcements")
 
 
 def _site() -> Site:

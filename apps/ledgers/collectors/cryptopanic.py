@@ -13,6 +13,7 @@ from ohmycoins.core.http import Page
 from ohmycoins.core.sites import Site
 
 V1 = {"free": "/api/free/v1/posts/", "v1": "/api/v1/posts/"}
+PLANS = ("developer", "v1", "free")  # tried in turn when no plan is set: a key works on its own path only
 PAGES = 50  # the source has no more
 
 
@@ -27,7 +28,7 @@ class Cryptopanic(Collector):
         return None if settings.CRYPTOPANIC_API_KEY else "CRYPTOPANIC_API_KEY"
 
     def fetch(self, since: datetime | None) -> Iterator[Page | Missing]:
-        page = _posts(1)
+        page, plan = _first_page()
         yield page
         for number in range(2, PAGES + 1):
             try:
@@ -37,9 +38,9 @@ class Cryptopanic(Collector):
             if oldest is None or since is None or oldest <= since:
                 return
             try:
-                page = _posts(number)
+                page = _posts(number, plan)
             except OutsideError as error:
-                yield Missing(f"page {number}", str(error))
+                yield Missing(f"page {number}", str(error), for_good=error.status == 404)  # past its end
                 return
             yield page
         if since:
@@ -51,8 +52,20 @@ class Cryptopanic(Collector):
         return cryptopanic.parse(page.body)
 
 
-def _posts(number: int) -> Page:
-    key, plan = settings.CRYPTOPANIC_API_KEY, settings.CRYPTOPANIC_PLAN
+def _first_page() -> tuple[Page, str]:
+    """Get page 1, and the plan under whose path it was found."""
+    plans = (settings.CRYPTOPANIC_PLAN,) if settings.CRYPTOPANIC_PLAN else PLANS
+    for plan in plans:
+        try:
+            return _posts(1, plan), plan
+        except PermanentError as error:
+            if error.status != 404 or plan == plans[-1]:
+                raise
+    raise AssertionError("unreachable: the last plan raises")
+
+
+def _posts(number: int, plan: str) -> Page:
+    key = settings.CRYPTOPANIC_API_KEY
     site = Site(
         name="cryptopanic", user_agent=settings.CRYPTOPANIC_USER_AGENT, calls=1, per_seconds=2, secrets=(key,)
     )

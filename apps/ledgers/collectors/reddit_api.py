@@ -17,6 +17,7 @@ from ohmycoins.core.sites import Site
 
 SUBREDDITS = ("CryptoCurrency", "Bitcoin", "ethereum", "CryptoMarkets", "altcoin")
 POSTS = 25
+FEED = ".rss"
 PAGES = 2  # stickied posts may take places of the first
 
 Door = Callable[[str], list[Page]]
@@ -44,8 +45,8 @@ class RedditApi(Collector):
             )
 
     def parse(self, page: Page, observed_at: datetime) -> Parsed:
-        if page.content_type in http.FEED:
-            return reddit_api.parse_feed(page.body, about=page.about)
+        if page.about.endswith(FEED):
+            return reddit_api.parse_feed(page.body, about=page.about.removesuffix(FEED))
         return reddit_api.parse_listing(page.body)
 
 
@@ -97,7 +98,9 @@ def _json(subreddit: str) -> list[Page]:
 
 
 def _feed(subreddit: str) -> list[Page]:
-    return [_site().get(f"{settings.REDDIT_URL}/r/{subreddit}/hot.rss", accept=http.FEED, about=subreddit)]
+    return [
+        _site().get(f"{settings.REDDIT_URL}/r/{subreddit}/hot.rss", accept=http.FEED, about=subreddit + FEED)
+    ]
 
 
 def _listing(url: str, headers: dict[str, str]) -> list[Page]:

@@ -17,6 +17,8 @@ from apps.ledgers.announcement_rules import classify
 from apps.ledgers.parsers.pages import iso_time, load_object, words
 from apps.ledgers.records import EventRecord, Parsed, Reject, UnreadablePage, digest_of
 
+_SECTION = re.compile(r"/(categories|sections)/\d+")
+_ANNOUNCEMENTS = re.compile(r"announce|news", re.IGNORECASE)
 _ARTICLE = re.compile(r"/articles/(\d{3,20})")
 
 
@@ -51,10 +53,7 @@ def parse_category(body: bytes, observed_at: datetime, *, base_url: str) -> Pars
     A link without a `<time>` near it occurred when it was first seen; the page adds articles, and says too
     little to restate one.
     """
-    try:
-        page = html.make_links_absolute(html.fromstring(body), base_url, handle_failures="ignore")
-    except (etree.LxmlError, ValueError) as error:
-        raise UnreadablePage(f"not an HTML page: {error}") from error
+    page = _opened(body, base_url)
     records: dict[str, EventRecord] = {}
     rejects: list[Reject] = []
     for link in page.iterfind(".//a[@href]"):
@@ -69,6 +68,25 @@ def parse_category(body: bytes, observed_at: datetime, *, base_url: str) -> Pars
     if not records and not rejects:
         raise UnreadablePage("no link to an article")
     return Parsed(records=tuple(records.values()), rejects=tuple(rejects))
+
+
+def category_of(body: bytes, *, base_url: str) -> str | None:
+    """Give the address that the home page links to as announcements or news; None when there is none on this host.
+
+    Raises UnreadablePage.
+    """
+    for link in _opened(body, base_url).iterfind(".//a[@href]"):
+        url, said = str(link.get("href")), " ".join(map(str, link.itertext()))
+        if url.startswith(f"{base_url}/") and _SECTION.search(url) and _ANNOUNCEMENTS.search(f"{said} {url}"):
+            return url
+    return None
+
+
+def _opened(body: bytes, base_url: str) -> Any:
+    try:
+        return html.make_links_absolute(html.fromstring(body), base_url, handle_failures="ignore")
+    except (etree.LxmlError, ValueError) as error:
+        raise UnreadablePage(f"not an HTML page: {error}") from error
 
 
 def _articles(body: bytes) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.ledgers.parsers.coinspot_announcements import oldest_of, parse_articles, parse_category
+from apps.ledgers.parsers.coinspot_announcements import category_of, oldest_of, parse_articles, parse_category
 from apps.ledgers.records import EventRecord, UnreadablePage
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -69,6 +69,23 @@ def test_page_gives_its_articles_once_each_with_the_time_beside_them() -> None:
 def test_page_without_articles_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadablePage):
         parse_category(body, NOW, base_url=BASE)
+
+
+@pytest.mark.parametrize(
+    ("link", "found"),
+    [
+        (
+            '<a href="/hc/en-us/categories/123-Announcements">All</a>',
+            f"{BASE}/hc/en-us/categories/123-Announcements",
+        ),
+        ('<a href="/hc/en-us/sections/9">News</a>', f"{BASE}/hc/en-us/sections/9"),
+        ('<a href="/hc/en-us/categories/123-Wallets">Wallets</a>', None),
+        ('<a href="https://elsewhere.example/hc/categories/1-announcements">x</a>', None),
+        ('<a href="http://[">announcements</a>', None),
+    ],
+)
+def test_category_is_what_the_home_page_calls_announcements(link: str, found: str | None) -> None:
+    assert category_of(f"<html><body>{link}</body></html>".encode(), base_url=BASE) == found
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"articles": "none"}', b'{"error": "RecordNotFound"}'])

@@ -16,6 +16,7 @@ from django.db.models import Count
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from apps.ledgers.collectors import cryptopanic
 from apps.ledgers.models import CatalystEvent, CollectionRun, Fundamental, Source
 from apps.ledgers.services.backfill import backfill
 from apps.ledgers.services.collect import collect
@@ -107,7 +108,7 @@ def test_what_changed_is_a_new_observation_and_the_past_stays_byte_for_byte(
 
 # Where a source has another way in, or asks for a token first, the run says so in other words.
 SAYS_INSTEAD = {
-    ("coinspot_announcements", "html"): "no link to an article",
+    ("coinspot_announcements", "html"): "home page: page not understood: no link to an article",
     ("reddit_api", "403"): "refuses REDDIT_CLIENT_ID",
     ("reddit_api", "cut-json"): "something that is not a token",
 }
@@ -239,6 +240,29 @@ def test_key_that_cryptopanic_echoes_is_nowhere(sandbox: Sandbox, api: APIClient
     sandbox.set_faults({"cryptopanic": None})
     run("cryptopanic")
     assert b"k3y-of-the-tests" not in api.get("/api/v1/ledgers/human/news?page_size=500").content
+
+
+@pytest.mark.parametrize("plan", ["v1", "free"])
+def test_plan_of_a_key_is_found_out(sandbox: Sandbox, plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = http.request
+
+    def only_its_own(ask: http.Ask) -> http.Page:
+        if not ask.url.endswith(cryptopanic.V1[plan]):
+            raise PermanentError("answered 404", status=404)
+        return real(ask)
+
+    monkeypatch.setattr(sites.http, "request", only_its_own)
+    assert run("cryptopanic").status == "success"
+
+
+def test_past_that_the_source_no_longer_lists_does_not_hold_the_watermark(
+    sandbox: Sandbox, clock: Any
+) -> None:
+    run("cryptopanic")
+    clock.shift(int(timedelta(days=3).total_seconds()))
+    partial = run("cryptopanic")
+    assert (partial.status, "page 11" in partial.error) == ("partial", True)
+    assert Source.objects.get(pk="cryptopanic").watermark == system_clock.now()
 
 
 def test_outage_is_caught_up_from_the_watermark(sandbox: Sandbox, clock: Any) -> None:

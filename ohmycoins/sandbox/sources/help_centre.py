@@ -17,6 +17,7 @@ from ohmycoins.sandbox.phrases.announcements import ANNOUNCEMENTS
 from ohmycoins.sandbox.stories import COINS, NAMES
 
 LIST = "/api/v2/help_center/en-us/articles.json"
+HOME = "/hc/en-us"
 CATEGORY = "/hc/en-us/categories/360000000000-announcements"
 ARTICLES = "/hc/en-us/articles/"
 OPENED_AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -62,11 +63,13 @@ class HelpCentre:
         self.seed = market.seed
 
     def answer(self, request: Request) -> Answer | None:
-        if not request.path.startswith(("/api/v2/help_center/", "/hc/")):
+        if not request.path.startswith(("/api/v2/help_center/", HOME)):
             return None
         articles = request.twisted(self._articles(request.now))
         if request.path == LIST:
             return _list(request, articles)
+        if request.path == HOME:
+            return _html("Help centre", f'<a href="{CATEGORY}">Announcements</a>')
         if request.path == CATEGORY:
             return _category(articles)
         for article in articles:
