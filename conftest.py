@@ -8,13 +8,26 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.cache import cache
+from django.db import connection
+from django.db.models.signals import post_migrate
+from django.dispatch import receiver
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User
 from apps.accounts.tests.factories import UserFactory
+from apps.trading.models import Stop
 from ohmycoins.core import sites
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+@receiver(post_migrate)
+def restore_the_stop(**_: Any) -> None:
+    """Put back the one row that a migration brings: tests with transactions of their own empty every table."""
+    if "trading_stop" in connection.introspection.table_names():
+        Stop.objects.get_or_create(
+            scope=Stop.Scope.GLOBAL, defaults={"state": "active", "changed_by": "tests"}
+        )
 
 
 @pytest.fixture(autouse=True)

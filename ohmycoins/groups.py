@@ -9,7 +9,7 @@ VIEW_ALL = [
     "ledgers.view_latestprice",
     "trading.view_account",
     "trading.view_order",
-    "trading.view_orderevent",
+    "trading.view_event",
     "trading.view_fill",
     "trading.view_holding",
     "trading.view_movement",

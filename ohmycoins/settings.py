@@ -284,6 +284,17 @@ VENUES = {"paper": "apps.trading.venues.paper.PaperVenue"}
 
 TRADING_MODE = env.str("TRADING_MODE", default="paper")
 
+# What venue keys are sealed with, newest first; `manage.py rotate_keys` seals them anew.
+VENUE_SECRET_KEYS = env.list("VENUE_SECRET_KEYS", default=[]) or [
+    environment.local_secret(DATA_DIR / "venue_secret_key")
+]
+# How long a submit may take, from the first byte sent to the last received.
+OMC_SUBMIT_DEADLINE_SECONDS = env.float("OMC_SUBMIT_DEADLINE_SECONDS", default=10.0)
+# How long the venue may take to show an order that it accepted.
+OMC_SETTLE_SECONDS = env.float("OMC_SETTLE_SECONDS", default=60.0)
+# How often an account with live orders is compared with its venue.
+OMC_RECONCILE_SECONDS = env.float("OMC_RECONCILE_SECONDS", default=30.0)
+
 # The admin ------------------------------------------------------------------------------------------
 
 UNFOLD = {

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from apps.trading.models import Order, OrderEvent
+from apps.trading.models import Event, Order
 from apps.trading.states import TERMINAL, Status, may_move
 from ohmycoins.core.errors import Conflict
 
@@ -48,8 +48,10 @@ def record_event(
     inputs: dict[str, Any] | None = None,
 ) -> None:
     """Append to the order's history; `source` is empty for a new order."""
-    OrderEvent.objects.create(
+    Event.objects.create(
+        account_id=order.account_id,
         order=order,
+        type="order.moved" if source else "order.made",
         from_status=source,
         to_status=target,
         at=at,

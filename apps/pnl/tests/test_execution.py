@@ -28,7 +28,7 @@ def test_workers_at_once_fill_each_order_once_and_book_it_once() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "table", ["trading_orderevent", "trading_fill", "trading_holding", "pnl_lot", "pnl_dailytotal"]
+    "table", ["trading_event", "trading_fill", "trading_holding", "pnl_lot", "pnl_dailytotal"]
 )
 def test_crash_between_any_two_statements_leaves_the_order_whole(table: str) -> None:
     """A worker that dies is a connection that ends: here PostgreSQL ends it at each write in turn."""

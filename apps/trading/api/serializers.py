@@ -6,7 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from apps.accounts.models import validate_timezone
-from apps.trading.models import Account, Order, OrderEvent
+from apps.trading.models import Account, Event, Order
 from apps.trading.records import BUY, LIMIT, MARKET, Ticket
 from ohmycoins.core.api.fields import PlainDecimalField, PositiveDecimalField, SymbolField
 
@@ -89,9 +89,9 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         return order.error or None
 
 
-class OrderEventSerializer(serializers.ModelSerializer[OrderEvent]):
+class OrderEventSerializer(serializers.ModelSerializer[Event]):
     class Meta:
-        model = OrderEvent
+        model = Event
         fields: ClassVar[tuple[str, ...]] = (
             "id",
             "from_status",

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.api.auth import signed_in
 from apps.trading.api import serializers
-from apps.trading.models import Account, Order, OrderEvent
+from apps.trading.models import Account, Event, Order
 from apps.trading.services.accounts import account_of, default_account, open_account
 from apps.trading.services.cancel import cancel_order
 from apps.trading.services.place import place_order
@@ -128,14 +128,14 @@ class OrderView(APIView):
         return Response(serializers.OrderSerializer(order_of(request, pk)).data)
 
 
-class OrderEventsView(ListAPIView[OrderEvent]):
+class OrderEventsView(ListAPIView[Event]):
     """List an order's moves, oldest first."""
 
     serializer_class = serializers.OrderEventSerializer
     ordering = "id"
 
-    def get_queryset(self) -> QuerySet[OrderEvent]:
-        return OrderEvent.objects.filter(order=order_of(self.request, self.kwargs["pk"]))
+    def get_queryset(self) -> QuerySet[Event]:
+        return Event.objects.filter(order=order_of(self.request, self.kwargs["pk"]))
 
 
 class OrderCancelView(APIView):

@@ -34,6 +34,17 @@ class Account(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.ACTIVE)
     timezone = models.CharField(max_length=64, validators=[validate_timezone])
     cash_aud = AudField(default=0)
+    status_reason = models.CharField(max_length=200, blank=True)
+    reduce_only_until = models.DateTimeField(
+        null=True, help_text="When the day that was too bad is over; a person ends it otherwise."
+    )
+    activated_at = models.DateTimeField(null=True, help_text="When someone permitted let it trade live.")
+    # The fences: no call is signed with a nonce that is not above every earlier one of its key.
+    last_nonce = models.BigIntegerField(default=0)
+    last_read_nonce = models.BigIntegerField(default=0)
+    connected_at = models.DateTimeField(null=True, help_text="When the venue's balances became ours.")
+    reconciled_at = models.DateTimeField(null=True)
+    next_reconcile_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects: ClassVar[AccountQuerySet] = AccountQuerySet.as_manager()  # type: ignore[assignment]
@@ -73,10 +84,12 @@ class Movement(models.Model):
     unit_price = PriceField(null=True, blank=True)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=clock.now, editable=False)
+    venue_ref = models.CharField(max_length=80, null=True, help_text="What tells it from the venue's others.")  # noqa: DJ001 - null: no venue
 
     class Meta:
         indexes = (models.Index(fields=["account", "occurred_at"], name="movement_account_occurred"),)
         constraints = (
+            models.UniqueConstraint(fields=["account", "venue_ref"], name="movement_venue_ref"),
             models.CheckConstraint(
                 condition=Q(kind__in=["opening", "deposit", "withdrawal", "send", "receive"]),
                 name="movement_kind_known",

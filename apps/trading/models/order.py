@@ -15,6 +15,29 @@ from ohmycoins.core import clock
 from ohmycoins.core.fields import AudField, PriceField, QuantityField, not_negative
 from ohmycoins.core.money import ZERO
 
+_IN_FLIGHT = ", ".join(f"'{status}'" for status in values(IN_FLIGHT))
+# Reserving more than there is fails whoever asks. What the venue reports is a fact and passes: fills only
+# lower reservations, and orders made elsewhere are not ours to refuse.
+GUARD = f"""
+    PERFORM 1 FROM trading_account WHERE id = NEW.account_id FOR NO KEY UPDATE;
+    IF NEW.reserved_aud > 0 AND
+        (SELECT sum(reserved_aud) FROM trading_order
+         WHERE account_id = NEW.account_id AND status IN ({_IN_FLIGHT}))
+        > (SELECT cash_aud FROM trading_account WHERE id = NEW.account_id) THEN
+        RAISE EXCEPTION 'orders of account % would reserve more cash than it has', NEW.account_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.reserved_quantity > 0 AND
+        (SELECT sum(reserved_quantity) FROM trading_order
+         WHERE account_id = NEW.account_id AND status IN ({_IN_FLIGHT}) AND coin_type = NEW.coin_type)
+        > (SELECT coalesce(sum(quantity), 0) FROM trading_holding
+           WHERE account_id = NEW.account_id AND coin_type = NEW.coin_type) THEN
+        RAISE EXCEPTION 'orders of account % would reserve more % than it holds', NEW.account_id, NEW.coin_type
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+"""  # noqa: S608 - constants only
+
 
 class Order(models.Model):
     """An instruction to buy or sell; it is its own queue entry while pending."""
@@ -27,11 +50,16 @@ class Order(models.Model):
         MARKET = "market"
         LIMIT = "limit"
 
+    class Origin(models.TextChoices):
+        OURS = "ours"
+        EXTERNAL = "external", "made elsewhere"
+
     account = models.ForeignKey(Account, models.PROTECT, related_name="orders", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
     algorithm_id = models.BigIntegerField(
         null=True, blank=True, help_text="Whose book it belongs to; null = manual."
     )
+    origin = models.CharField(max_length=8, choices=Origin, default=Origin.OURS)
     coin_type = models.CharField(max_length=20)
     side = models.CharField(max_length=4, choices=Side)
     order_type = models.CharField(max_length=6, choices=Type)
@@ -43,6 +71,9 @@ class Order(models.Model):
     price = PriceField(null=True, help_text="The limit that was asked for.")
     limit_price = PriceField(
         null=True, help_text="The worst price accepted: the limit, or a market order's collar."
+    )
+    valued_price = PriceField(
+        null=True, help_text="What limits value a coin of it at: the ask, or its price."
     )
     status = models.CharField(max_length=16, choices=[(status, status) for status in values(Status)])
     filled_quantity = QuantityField(default=0)
@@ -57,6 +88,14 @@ class Order(models.Model):
     venue_order_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null until the venue gives one
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(null=True, help_text="When a worker may take it up.")
+    expires_at = models.DateTimeField(null=True, help_text="After this it is not submitted any more.")
+    nonce = models.BigIntegerField(null=True, help_text="The fence of its submit; never used again.")
+    body = models.TextField(blank=True, help_text="What is signed and sent, to the byte.")
+    lease_until = models.DateTimeField(null=True, help_text="When its submit is given up for lost.")
+    fenced_at = models.DateTimeField(null=True, help_text="Since when a late submit would be refused.")
+    looked_at = models.DateTimeField(null=True, help_text="When the venue first showed no trace of it.")
+    candidates = models.JSONField(default=list, help_text="What at the venue it may be.")
+    cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     submitted_at = models.DateTimeField(null=True)
     filled_at = models.DateTimeField(null=True)
@@ -92,6 +131,13 @@ class Order(models.Model):
                 name="order_reserves",
             ),
             models.CheckConstraint(
+                condition=~Q(status="pending")
+                | Q(side="buy", reserved_aud__gte=F("quantity") * F("limit_price"))
+                | Q(side="sell", reserved_quantity__gte=F("quantity")),
+                name="order_reserves_what_it_may_take",
+            ),
+            models.CheckConstraint(condition=Q(origin__in=["ours", "external"]), name="order_origin_known"),
+            models.CheckConstraint(
                 condition=not_negative("filled_quantity")
                 & (Q(status="needs_review") | Q(quantity=None) | Q(filled_quantity__lte=F("quantity"))),
                 name="order_not_overfilled",
@@ -108,6 +154,23 @@ class Order(models.Model):
                 ),
             ),
             pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="reserves_what_there_is",
+                when=pgtrigger.After,
+                func=GUARD,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.origin = 'ours'"),
+            ),
+            pgtrigger.Trigger(
+                name="reserves_no_more_than_there_is",
+                when=pgtrigger.After,
+                func=GUARD,
+                operation=pgtrigger.UpdateOf("reserved_aud", "reserved_quantity"),
+                condition=pgtrigger.Condition(
+                    "NEW.status = 'pending' AND"
+                    " (NEW.reserved_aud > OLD.reserved_aud OR NEW.reserved_quantity > OLD.reserved_quantity)"
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -118,25 +181,3 @@ class Order(models.Model):
         """Give the coins that are still to be filled."""
         left: Decimal = (self.quantity or ZERO) - self.filled_quantity
         return left
-
-
-class OrderEvent(models.Model):
-    """One move of one order: when, who, why, and on what."""
-
-    order = models.ForeignKey(Order, models.PROTECT, related_name="events", db_index=False)
-    from_status = models.CharField(max_length=16, blank=True)
-    to_status = models.CharField(max_length=16)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=60)
-    reason = models.CharField(max_length=300)
-    inputs = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ("id",)
-        indexes = (models.Index(fields=["order", "id"], name="order_event_order"),)
-        triggers: ClassVar[list[pgtrigger.Trigger]] = [
-            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.from_status or 'new'} → {self.to_status}"

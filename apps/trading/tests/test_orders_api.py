@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from apps.accounts.models import User
 from apps.accounts.tests.factories import UserFactory
 from apps.ledgers.tests.factories import make_price
-from apps.trading.models import Account, Order, OrderEvent
+from apps.trading.models import Account, Event, Order
 from apps.trading.services.execute import poll
 from apps.trading.tests.factories import make_account, place, trade
 
@@ -120,7 +120,7 @@ def test_denied_order_is_422_with_reasons_and_id(api: APIClient) -> None:
     assert body["denials"][0]["code"] == "INSUFFICIENT_CASH"
     again = post(api, BUY | {"quantity": "1000"}, key="k")
     assert (again.status_code, again.json()["order_id"]) == (422, stored.pk)
-    assert Order.objects.count() == OrderEvent.objects.count() == 1
+    assert Order.objects.count() == Event.objects.count() == 1
 
 
 def test_key_reused_for_another_order_is_409(api: APIClient) -> None:

@@ -9,7 +9,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from apps.accounts.tests.factories import UserFactory
 from apps.ledgers.tests.factories import make_price
-from apps.trading.models import Account, Fill, Holding, Movement, Order, OrderEvent
+from apps.trading.models import Account, Event, Fill, Holding, Movement, Order
 from apps.trading.services.accounts import default_account, open_account
 from apps.trading.tests.factories import make_account, place, trade
 from apps.trading.tests.races import in_threads
@@ -44,7 +44,7 @@ def test_denied_order_is_stored_with_its_reasons_and_nothing_else_is(
     order.refresh_from_db()
     assert (order.status, order.quantity, order.reserved_aud) == ("denied", None, 0)
     assert [denial["code"] for denial in order.denials] == ["UNKNOWN_COIN"]
-    assert OrderEvent.objects.get().inputs == {"denials": order.denials}
+    assert Event.objects.get().inputs == {"denials": order.denials}
     assert not Fill.objects.exists()
     assert not Holding.objects.exists()
     account.refresh_from_db()

@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from apps.ledgers.tests.factories import make_price
-from apps.trading.models import Order, OrderEvent
+from apps.trading.models import Event, Order
 from apps.trading.states import IN_FLIGHT, TERMINAL, TRANSITIONS, Status, may_move
 from apps.trading.tests.factories import make_account, place
 from apps.trading.transitions import move
@@ -51,7 +51,9 @@ def order(db: None) -> Order:
 def put(order: Order, status: str) -> None:
     """Set a state without asking the table; the tests' only way around it."""
     with pgtrigger.ignore("trading.Order:moves_by_the_table"):
-        Order.objects.filter(pk=order.pk).update(status=status)
+        Order.objects.filter(pk=order.pk).update(
+            status=status, reserved_aud=order.quantity * order.limit_price * 2
+        )
     order.refresh_from_db()
 
 
@@ -69,7 +71,7 @@ def test_database_and_python_allow_the_same_moves(order: Order) -> None:
 
 
 def test_illegal_move_raises_and_records_nothing(order: Order) -> None:
-    events = OrderEvent.objects.count()
+    events = Event.objects.count()
     for source, target in PAIRS:
         if may_move(source, target):
             continue
@@ -78,7 +80,7 @@ def test_illegal_move_raises_and_records_nothing(order: Order) -> None:
             move(order, target, at=clock.now(), actor="test", reason="")
         order.refresh_from_db()
         assert order.status == source
-    assert OrderEvent.objects.count() == events
+    assert Event.objects.count() == events
 
 
 def test_legal_move_records_its_event(order: Order) -> None:
@@ -89,7 +91,7 @@ def test_legal_move_records_its_event(order: Order) -> None:
         put(order, source)
         with transaction.atomic():
             move(order, target, at=now, actor="user:1", reason="because", inputs={"a": 1})
-        event = OrderEvent.objects.order_by("-id")[0]
+        event = Event.objects.order_by("-id")[0]
         assert (event.from_status, event.to_status, event.at, event.actor, event.reason, event.inputs) == (
             source, target, now, "user:1", "because", {"a": 1},
         )  # fmt: skip
@@ -111,7 +113,7 @@ def test_finished_order_reserves_nothing(order: Order) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE trading_orderevent SET reason = 'x'", "DELETE FROM trading_orderevent", "DELETE FROM trading_order",
+    ["UPDATE trading_event SET reason = 'x'", "DELETE FROM trading_event", "DELETE FROM trading_order",
      "UPDATE trading_movement SET amount_aud = 1", "DELETE FROM trading_movement"],
 )  # fmt: skip
 def test_database_refuses_to_rewrite_history(order: Order, statement: str) -> None:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
-from apps.trading.models import Account, Fill, Holding, Movement, Order, OrderEvent
+from apps.trading.models import Account, Event, Fill, Holding, Movement, Order
 from apps.trading.services.cancel import cancel_order
 from ohmycoins.core.admin import FactAdmin, FactInline
 from ohmycoins.core.errors import DomainError
@@ -29,7 +29,7 @@ class MovementInline(FactInline):
 
 
 class EventInline(FactInline):
-    model = OrderEvent
+    model = Event
     fields = ("at", "from_status", "to_status", "actor", "reason", "inputs")
 
 

@@ -1,0 +1,1 @@
+"""Stop trading, mark volatile markets, see limits and discrepancies."""

@@ -1,0 +1,1 @@
+"""Show which accounts have keys, and whether the venue lets them in."""

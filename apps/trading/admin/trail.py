@@ -1,0 +1,1 @@
+"""Show the trail of events."""
