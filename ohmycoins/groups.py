@@ -13,6 +13,7 @@ VIEW_ALL = [
     "trading.view_fill",
     "trading.view_holding",
     "trading.view_movement",
+    "trading.view_credential",
     "pnl.view_lot",
     "pnl.view_match",
     "pnl.view_closing",

@@ -278,7 +278,10 @@ COLLECTORS = {
     "cryptopanic": "apps.ledgers.collectors.cryptopanic.Cryptopanic",
     "news_rss": "apps.ledgers.collectors.news_rss.NewsRss",
 }
-VENUES = {"paper": "apps.trading.venues.paper.PaperVenue"}
+VENUES = {
+    "paper": "apps.trading.venues.paper.PaperVenue",
+    "coinspot": "apps.trading.venues.coinspot.CoinspotVenue",
+}
 
 # Trading --------------------------------------------------------------------------------------------
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.ledgers.models import LatestPrice
-from apps.trading.states import IN_FLIGHT, QUEUED, RESTING
+from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, UNRESOLVED, Status
 
 if TYPE_CHECKING:
-    from apps.trading.models import Account, Order  # noqa: F401
+    from apps.trading.models import Account, Order
 
 
 class AccountQuerySet(QuerySet["Account"]):
@@ -24,6 +26,17 @@ class AccountQuerySet(QuerySet["Account"]):
         """Lock the rows, always the first lock of a transaction; references to them stay possible."""
         return self.select_for_update(no_key=True, skip_locked=skip_locked)
 
+    def with_live_work(self, now: datetime) -> Self:
+        """Keep accounts at a venue outside for which something is due."""
+        orders = apps.get_model("trading", "Order").objects.filter(account=OuterRef("pk"))
+        return self.filter(mode="live").filter(
+            Q(next_reconcile_at__lte=now)
+            | Exists(orders.due(now))
+            | Exists(orders.lease_over(now))
+            | Exists(orders.unknown_due(now))
+            | Exists(orders.cancel_due(now))
+        )
+
 
 class OrderQuerySet(QuerySet["Order"]):
     """Orders by what is to be done with them."""
@@ -31,6 +44,30 @@ class OrderQuerySet(QuerySet["Order"]):
     def in_flight(self) -> Self:
         """Keep orders that may still change what an account has."""
         return self.filter(status__in=IN_FLIGHT)
+
+    def unresolved(self) -> Self:
+        """Keep orders that may or may not have reached their venue."""
+        return self.filter(status__in=UNRESOLVED)
+
+    def lease_over(self, now: datetime) -> Self:
+        """Keep submits that nobody will record any more."""
+        return self.filter(status=Status.SUBMITTING, lease_until__lte=now)
+
+    def unknown_due(self, now: datetime) -> Self:
+        """Keep lost orders for which the next step is due."""
+        return self.filter(status=Status.UNKNOWN, next_at__lte=now)
+
+    def cancel_due(self, now: datetime) -> Self:
+        """Keep orders that the venue is to be asked, or asked again, to take off its book."""
+        return self.filter(status=Status.CANCELLING, next_at__lte=now)
+
+    def at_venue(self) -> Self:
+        """Keep orders that rest at their venue, or rested there when it was last read."""
+        return self.filter(status__in=RESTING | {Status.CANCELLING})
+
+    def first_locked(self) -> Order | None:
+        """Lock and give the oldest."""
+        return self.select_for_update(no_key=True, of=("self",)).order_by("id").first()
 
     def due(self, now: datetime) -> Self:
         """Keep queued orders that a worker may take up."""
@@ -44,4 +81,15 @@ class OrderQuerySet(QuerySet["Order"]):
         due = Q(next_at=None) | Q(next_at__lte=now)
         return self.filter(due, status__in=RESTING).filter(
             Q(bid_reached, side="sell") | Q(ask_reached, side="buy")
+        )
+
+    def twins(
+        self, account: Account, coin_type: str, side: str, limit_price: Decimal, *, since: datetime
+    ) -> QuerySet[Order, Decimal | None]:
+        """Give the amounts of orders that the venue could not tell apart but for their amount."""
+        return (
+            self.filter(account=account, coin_type=coin_type, side=side, limit_price=limit_price)
+            .filter(created_at__gte=since)
+            .exclude(status=Status.DENIED)
+            .values_list("quantity", flat=True)
         )

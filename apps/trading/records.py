@@ -5,8 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ohmycoins.core.money import ZERO
+
 BUY, SELL = "buy", "sell"
 MARKET, LIMIT = "market", "limit"
+ONE, HALF = Decimal(1), Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,65 @@ class Sizing:
 
     quantity: Decimal
     limit_price: Decimal
+    valued_price: Decimal
+    """What limits value a coin of it at: the ask, or the order's own price."""
     reserved_aud: Decimal
     reserved_quantity: Decimal
 
+    @property
+    def value_aud(self) -> Decimal:
+        return self.quantity * self.valued_price
+
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What an account has to trade with, orders in flight already subtracted."""
+class Bounds:
+    """An account's limits: shares of its equity in percent, and the most that one order may be worth."""
 
-    is_active: bool
-    available_aud: Decimal
-    available_quantity: Decimal
+    max_position_percent: Decimal = Decimal(20)
+    max_daily_loss_percent: Decimal = Decimal(5)
+    max_algorithm_percent: Decimal = Decimal(30)
+    max_order_aud: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an account stands towards one order, with everything that is in flight counted.
+
+    AUD amounts are at market: a holding is worth its mark, an order in flight its `valued_price`.
+    """
+
+    stop: str = "active"
+    """The emergency stop that applies: active, reduce_only or halted."""
+    stop_scope: str = "global"
+    status: str = "active"
+    """The account's."""
+    status_reason: str = ""
+    refusal: str = ""
+    """Why the venue cannot be traded on at all, such as missing credentials; empty if it can."""
+    in_review: bool = False
+    """Whether an order for the same coin waits for a person to say what became of it."""
+    available_aud: Decimal = ZERO
+    available_quantity: Decimal = ZERO
+    equity_aud: Decimal = ZERO
+    position_aud: Decimal = ZERO
+    """The coin: what is held, and what orders in flight would buy."""
+    algorithm_aud: Decimal | None = None
+    """The same over all coins of the order's algorithm; None for a manual order."""
+    day_start_aud: Decimal = ZERO
+    day_loss_aud: Decimal = ZERO
+    """Lost since the account's local midnight, deposits and withdrawals aside; negative is a gain."""
+    volatile: bool = False
+    bounds: Bounds = Bounds()
+
+    @property
+    def factor(self) -> Decimal:
+        """Give what the position and loss limits are multiplied with."""
+        return HALF if self.volatile else ONE
+
+    @property
+    def max_loss_aud(self) -> Decimal:
+        """Give the loss at which the account buys nothing more that day."""
+        return self.day_start_aud * self.bounds.max_daily_loss_percent / 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +144,70 @@ class FillRecord:
     executed_at: datetime
     timezone: str
     """The account's, by which days are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the venue lists it on its book: `remaining` coins at `rate` AUD each."""
+
+    id: str
+    side: str
+    coin_type: str
+    remaining: Decimal
+    rate: Decimal
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTrade:
+    """Coins that changed hands as the venue lists it; `key` tells it from every other of the account."""
+
+    key: str
+    side: str
+    coin_type: str
+    quantity: Decimal
+    price: Decimal
+    value_aud: Decimal
+    fee_aud: Decimal
+    at: datetime
+    order_id: str | None
+    """The venue's order, where it says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTransfer:
+    """Cash (coin AUD) or coins that came (positive) or went; `key` tells it from the account's others."""
+
+    key: str
+    kind: str
+    coin_type: str
+    quantity: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the venue says of an account, all pages read without an error; orders first, trades after."""
+
+    began_at: datetime
+    orders: tuple[VenueOrder, ...]
+    trades: tuple[VenueTrade, ...]
+    transfers: tuple[VenueTransfer, ...] = ()
+    balances: dict[str, Decimal] | None = None
+    """Coins by symbol, AUD among them; what rests on orders is in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A claimed order on its way: what is signed and sent, once, before its lease ends."""
+
+    order_id: int
+    account_id: int
+    algorithm_id: int | None
+    side: str
+    coin_type: str
+    quantity: Decimal
+    limit_price: Decimal
+    nonce: int
+    body: str
+    lease_until: datetime

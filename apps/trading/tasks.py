@@ -7,8 +7,8 @@ from apps.trading.services import execute as executor
 
 @shared_task(name="trading.execute")
 def execute(account_id: int) -> None:
-    """Drain one account: the nudge that follows an accepted order."""
-    executor.drain_account(account_id)
+    """Do what is due for one account: the nudge that follows an accepted order."""
+    executor.execute(account_id)
 
 
 @shared_task(name="trading.poll")

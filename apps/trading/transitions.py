@@ -37,6 +37,25 @@ def move(
         setattr(order, name, value)
 
 
+def amend(
+    order: Order, *, at: datetime, actor: str, type: str, reason: str, inputs: dict[str, Any] | None = None,
+    **changes: Any,
+) -> None:  # fmt: skip
+    """Change columns of an order that stays in its state, and record why.
+
+    Runs in the caller's transaction, with the account locked; updates the instance too. Raises Conflict
+    when the row is no longer in the state the instance says.
+    """
+    if not Order.objects.filter(pk=order.pk, status=order.status).update(**changes):
+        raise Conflict(f"order {order.pk} is no longer {order.status}", code="ORDER_STATE")
+    Event.objects.create(
+        account_id=order.account_id, order=order, type=type, from_status=order.status, to_status=order.status,
+        at=at, actor=actor, reason=reason[:300], inputs=inputs or {},
+    )  # fmt: skip
+    for name, value in changes.items():
+        setattr(order, name, value)
+
+
 def record_event(
     order: Order,
     source: str,
@@ -56,6 +75,6 @@ def record_event(
         to_status=target,
         at=at,
         actor=actor,
-        reason=reason,
+        reason=reason[:300],
         inputs=inputs or {},
     )

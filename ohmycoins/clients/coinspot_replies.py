@@ -72,9 +72,7 @@ class CompletedOrder:
     @property
     def digest(self) -> str:
         """Give the same 32 hex digits for the same trade every time it is listed."""
-        said = (self.side, self.kind, self.coin, self.market, self.amount.normalize(), self.at.isoformat(),
-                None if self.rate is None else self.rate.normalize())  # fmt: skip
-        return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+        return _digest(self.side, self.kind, self.coin, self.market, self.amount, self.at, self.rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +84,16 @@ class Transfer:
     amount: Decimal
     at: datetime
     reference: str
+
+    @property
+    def digest(self) -> str:
+        """Give the same 32 hex digits for the same transfer every time it is listed."""
+        return _digest(self.kind, self.coin, self.amount, self.at, self.reference)
+
+
+def _digest(*said: str | Decimal | datetime | None) -> str:
+    texts = [format(part.normalize(), "f") if isinstance(part, Decimal) else str(part) for part in said]
+    return hashlib.blake2b(repr(texts).encode(), digest_size=16).hexdigest()
 
 
 def read_status(body: bytes) -> dict[str, Any]:

@@ -4,10 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime, parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Protocol, Self, TypeVar
+
+import orjson
+
+from ohmycoins.core.money import plain
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -80,6 +85,20 @@ class Answer:
 def as_json(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Write an answer in JSON."""
     return Answer(status=status, headers=headers or {}, body=json.dumps(content).encode())
+
+
+def as_exact_json(content: Any, *, status: int = 200) -> Answer:
+    """Write an answer in JSON with decimals as plain numbers, and times as CoinSpot writes them."""
+    body = orjson.dumps(content, default=_exact, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return Answer(status=status, body=body)
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(plain(value))
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
+    raise TypeError(f"{type(value).__name__} is not for JSON")
 
 
 def if_changed(request: Request, answer: Answer, changed_at: datetime) -> Answer:

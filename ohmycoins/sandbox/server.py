@@ -1,7 +1,13 @@
-"""Serve the simulated sources over HTTP, on loopback only.
+"""Serve the simulated sources and the simulated venue over HTTP, on loopback only.
 
 Beside them, `/sandbox` is the simulator's own: `GET /sandbox/faults` and `POST` of {source: fault or
-null}, `GET /sandbox/requests` counts what each source was asked, `POST /sandbox/reset` forgets both.
+null}, `GET /sandbox/requests` counts what each source was asked, `POST /sandbox/reset` forgets both, and
+puts the venue back to its demo account.
+
+The venue (`sandbox.venue`) is CoinSpot's signed API. Its controls are `/sandbox/venue` and
+`/sandbox/accounts` (`venue.control` lists them). Its faults strike single calls by lot: `venue=0.35` in
+the command's SPEC is 35 % of them and any fault, `venue=accept_drop` each of them with that one, and
+`venue=0.35:accept_drop+429` 35 % with one of the two.
 """
 
 import json
@@ -18,10 +24,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ohmycoins.core import clock
 from ohmycoins.sandbox.faults import UnknownFault, check, spoil
-from ohmycoins.sandbox.market import Market
 from ohmycoins.sandbox.messages import Answer, Manner, Request, as_json
 from ohmycoins.sandbox.sources import NAMES, sources_of
 from ohmycoins.sandbox.sources.news import FEEDS
+from ohmycoins.sandbox.venue.control import Control
+from ohmycoins.sandbox.venue.prices import MovableMarket
+from ohmycoins.sandbox.venue.venue import Venue
 
 MAX_BODY_BYTES = 1024**2
 DRIP_SECONDS = 0.25
@@ -38,13 +46,15 @@ def environment(url: str) -> dict[str, str]:
 
 
 class Sandbox(ThreadingHTTPServer):
-    """One server for every source; what it answers follows from its seed, the time and the faults set."""
+    """One server for every source and the venue; its seed, the time and the faults set say what it answers."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, port: int, *, seed: int, faults: Mapping[str, str | None] | None = None) -> None:
-        self.market = Market(seed)
+        self.market = MovableMarket(seed)
+        self.venue = Venue(self.market)
+        self.control = Control(self.venue, self.market)
         self.sources = sources_of(self.market)
         self.faults: dict[str, str | None] = dict.fromkeys(NAMES)
         self.asked: Counter[str] = Counter()
@@ -68,10 +78,11 @@ class Sandbox(ThreadingHTTPServer):
             self.faults = {**self.faults, **given}
 
     def reset(self) -> None:
-        """End all faults, and count from zero."""
+        """End all faults, count from zero, and leave the venue with its demo account alone."""
         with self._lock:
             self.faults = dict.fromkeys(NAMES)
             self.asked.clear()
+        self.venue.reset()
 
     def answer(self, request: Request) -> Answer:
         """Find the source that a request is meant for, and let it answer as well as its fault allows."""
@@ -82,7 +93,7 @@ class Sandbox(ThreadingHTTPServer):
                 with self._lock:
                     self.asked[source.name] += 1
                 return spoil(answer, fault, request.now)
-        return self._own(request)
+        return self.venue.answer(request) or self.control.answer(request) or self._own(request)
 
     def server_close(self) -> None:
         self.stopped.set()

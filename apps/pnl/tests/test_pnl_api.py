@@ -22,7 +22,7 @@ FLOOR = "/api/v1/floor"
 
 
 @pytest.fixture
-def account(user: User) -> Account:
+def account(user: User, clock: Any) -> Account:
     return make_account(user)
 
 

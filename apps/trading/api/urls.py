@@ -1,6 +1,6 @@
-"""Route `/floor/accounts` and `/floor/orders`."""
+"""Route `/floor/accounts`, `/floor/orders` and `/credentials`."""
 
-from apps.trading.api import views
+from apps.trading.api import credential_views, views
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
@@ -10,4 +10,6 @@ urlpatterns = [
     route(f"floor/orders/{ID}", views.OrderView),
     route(f"floor/orders/{ID}/events", views.OrderEventsView),
     route(f"floor/orders/{ID}/cancel", views.OrderCancelView),
+    route("credentials/coinspot", credential_views.CredentialView),
+    route("credentials/coinspot/validate", credential_views.CredentialValidateView),
 ]

@@ -1,5 +1,6 @@
 """A user's accounts at venues, and the money and coins that come and go."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -43,6 +44,9 @@ class Account(models.Model):
     last_nonce = models.BigIntegerField(default=0)
     last_read_nonce = models.BigIntegerField(default=0)
     connected_at = models.DateTimeField(null=True, help_text="When the venue's balances became ours.")
+    unclaimed = models.JSONField(
+        default=list, help_text="Trades that the venue listed last time and that are no order's of ours."
+    )
     reconciled_at = models.DateTimeField(null=True)
     next_reconcile_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -51,6 +55,7 @@ class Account(models.Model):
 
     class Meta:
         ordering = ("id",)
+        permissions = (("activate_account", "Can let an account trade live"),)
         constraints = (
             models.UniqueConstraint(fields=["user", "name"], name="account_name_unique"),
             models.UniqueConstraint(
@@ -64,6 +69,12 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} #{self.pk}"
+
+    def look_soon(self, at: datetime) -> None:
+        """Have the account compared with its venue at `at`, if not before."""
+        Account.objects.filter(pk=self.pk).filter(
+            Q(next_reconcile_at=None) | Q(next_reconcile_at__gt=at)
+        ).update(next_reconcile_at=at)
 
 
 class Movement(models.Model):

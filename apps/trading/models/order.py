@@ -165,7 +165,7 @@ class Order(models.Model):
                 name="reserves_no_more_than_there_is",
                 when=pgtrigger.After,
                 func=GUARD,
-                operation=pgtrigger.UpdateOf("reserved_aud", "reserved_quantity"),
+                operation=pgtrigger.UpdateOf("reserved_aud", "reserved_quantity"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Condition(
                     "NEW.status = 'pending' AND"
                     " (NEW.reserved_aud > OLD.reserved_aud OR NEW.reserved_quantity > OLD.reserved_quantity)"

@@ -10,17 +10,18 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
 
-from apps.trading import safety
 from apps.trading.models import Account, Order
-from apps.trading.records import Execution, Ticket
-from apps.trading.services.fills import record_fill
+from apps.trading.records import Execution
+from apps.trading.services import live
+from apps.trading.services.claims import Cleared, next_cleared
+from apps.trading.services.fills import record_execution
 from apps.trading.services.place import read_market
-from apps.trading.states import RESTING, Status
+from apps.trading.states import Status
 from apps.trading.transitions import move
 from apps.trading.venues.base import SimulatedVenue
 from ohmycoins.core import clock, seams
+from ohmycoins.core.money import ZERO
 
 log = structlog.get_logger(__name__)
 
@@ -62,11 +63,22 @@ def drain_account(account_id: int, *, wait: bool = True, deadline: float | None 
     return moved
 
 
+def execute(account_id: int) -> None:
+    """Do what is due for one account, on paper or live."""
+    mode = Account.objects.filter(pk=account_id).values_list("mode", flat=True).first()
+    if mode == Account.Mode.LIVE:
+        live.work(account_id)
+    elif mode:
+        drain_account(account_id)
+
+
 def poll() -> int:
-    """Drain every account that has work waiting; return how many orders moved."""
+    """Drain every paper account that has work waiting, nudge for live ones; return how many orders moved."""
+    live.nudge_due()
     now, deadline = clock.now(), time.monotonic() + DRAIN_SECONDS
-    waiting = Order.objects.due(now).order_by().values_list("account_id", flat=True)
-    reached = Order.objects.reached(now).order_by().values_list("account_id", flat=True)
+    on_paper = Order.objects.filter(account__mode=Account.Mode.PAPER).order_by()
+    waiting = on_paper.due(now).values_list("account_id", flat=True)
+    reached = on_paper.reached(now).values_list("account_id", flat=True)
     accounts = sorted(set(waiting) | set(reached))
     return sum(drain_account(account_id, wait=False, deadline=deadline) for account_id in accounts)
 
@@ -86,16 +98,17 @@ def _execute_next(account_id: int, *, wait: bool) -> bool:
     if account is None:
         return False
     now = clock.now()
-    order = _first(Order.objects.due(now), account) or _first(Order.objects.reached(now), account)
+    cleared = next_cleared(account, now, actor=ACTOR)
+    order = cleared.order if cleared else Order.objects.reached(now).filter(account=account).first_locked()
     if order is None:
         return False
     order.account = account
     venue: SimulatedVenue = seams.load("VENUES")[account.venue]
     try:
-        if order.status in RESTING:
-            _fill_resting(order, venue, now)
+        if cleared:
+            _submit(cleared, venue, now)
         else:
-            _submit(order, venue, now)
+            _fill_resting(order, venue, now)
     except (OperationalError, InterfaceError):  # the database's trouble, not the order's
         raise
     except Exception as error:
@@ -103,29 +116,16 @@ def _execute_next(account_id: int, *, wait: bool) -> bool:
     return True
 
 
-def _first(orders: QuerySet[Order], account: Account) -> Order | None:
-    return orders.filter(account=account).select_for_update(no_key=True).order_by("id").first()
-
-
-def _submit(order: Order, venue: SimulatedVenue, now: datetime) -> None:
-    market = read_market(order.coin_type)
-    ticket = Ticket(coin_type=order.coin_type, side=order.side, order_type=order.order_type)
-    denials = safety.check_market(
-        ticket, known=market.known, quote=market.quote, mode=order.account.mode, now=now
-    )
-    if denials or market.quote is None or order.quantity is None or order.limit_price is None:
-        move(
-            order, Status.DENIED, at=now, actor=ACTOR, reason=", ".join(denial.code for denial in denials),
-            denials=[denial.as_json() for denial in denials], error=" ".join(denial.message for denial in denials),
-        )  # fmt: skip
-        return
+def _submit(cleared: Cleared, venue: SimulatedVenue, now: datetime) -> None:
+    order = cleared.order
     move(
         order, Status.SUBMITTING, at=now, actor=ACTOR, reason="claimed",
         submitted_at=now, attempts=order.attempts + 1, next_at=None,
     )  # fmt: skip
     execution = venue.arrive(
-        side=order.side, quantity=order.quantity, limit_price=order.limit_price, quote=market.quote
-    )
+        side=order.side, quantity=order.quantity or ZERO, limit_price=order.limit_price or ZERO,
+        quote=cleared.quote,
+    )  # fmt: skip
     if execution:
         _record(order, execution, venue, now)
     else:
@@ -144,7 +144,7 @@ def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> None:
 
 
 def _record(order: Order, execution: Execution, venue: SimulatedVenue, now: datetime) -> None:
-    record_fill(
-        order, quantity=execution.quantity, price=execution.price, fee_rate=venue.fee_rate, executed_at=now,
+    record_execution(
+        order, execution, fee_rate=venue.fee_rate, executed_at=now,
         venue_fill_id=f"{venue.slug}-{order.pk}-{order.fills.count() + 1}", actor=ACTOR,
     )  # fmt: skip

@@ -3,25 +3,29 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
 
 from apps.accounts.models import User
 from apps.ledgers.models import LatestPrice
 from apps.trading import safety
-from apps.trading.models import Account, Holding, Order
-from apps.trading.records import SELL, Quote, Sizing, Standing, Ticket
+from apps.trading.models import Account, Order
+from apps.trading.records import Denial, Quote, Sizing, Ticket
+from apps.trading.services.control import hold_gate
+from apps.trading.services.standing import read_standing
+from apps.trading.services.status import end_bad_day, stop_buying_today
 from apps.trading.states import Status
 from apps.trading.transitions import record_event
-from apps.trading.venues.base import SimulatedVenue
 from ohmycoins.core import clock, outbox, seams
 from ohmycoins.core.errors import Conflict
-from ohmycoins.core.money import ZERO, plain
+from ohmycoins.core.money import plain
 
 log = structlog.get_logger(__name__)
+
+TWINS_FOR = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +36,28 @@ class Market:
     quote: Quote | None
 
 
-def place_order(*, user: User, account: Account, ticket: Ticket, idempotency_key: str | None = None) -> Order:
+def place_order(
+    *, user: User, account: Account, ticket: Ticket, idempotency_key: str | None = None,
+    algorithm_id: int | None = None, expires_at: datetime | None = None, actor: str = "",
+) -> Order:  # fmt: skip
     """Store the order, PENDING and nudged or DENIED with every rule it breaks, and return it.
 
     The same key with the same body answers the order it made the first time, whatever became of it.
-    Raises Conflict when the key was used with another body.
+    An order with `expires_at` is not submitted after it. Raises Conflict when the key was used with
+    another body.
     """
     digest = _digest(account, ticket)
     try:
         with transaction.atomic():
             locked = Account.objects.locked().get(pk=account.pk)
+            hold_gate()
             if idempotency_key and (earlier := _earlier(user, idempotency_key, digest)):
                 return earlier
-            order = _decide(user, locked, ticket, clock.now())
+            order = _decide(user, locked, ticket, clock.now(), algorithm_id)
             order.idempotency_key, order.request_digest = idempotency_key, digest
+            order.expires_at = expires_at
             order.save(force_insert=True)
-            _record_acceptance(order)
+            _record_acceptance(order, actor or f"user:{user.pk}")
     except IntegrityError:
         # The key was used at this moment for another account of the same user.
         if idempotency_key and (earlier := _earlier(user, idempotency_key, digest)):
@@ -65,50 +75,27 @@ def read_market(coin_type: str) -> Market:
     return Market(known=bool(rows), quote=quote)
 
 
-def read_standing(account: Account, ticket: Ticket) -> Standing:
-    """Count what the locked account can trade with, its orders in flight subtracted."""
-    in_flight = Order.objects.in_flight().filter(account=account)
-    if ticket.side == SELL:
-        held = Holding.objects.filter(account=account, coin_type=ticket.coin_type).aggregate(
-            all=Sum("quantity")
-        )
-        reserved = in_flight.filter(coin_type=ticket.coin_type).aggregate(all=Sum("reserved_quantity"))
-        return Standing(
-            is_active=account.status == Account.Status.ACTIVE,
-            available_aud=account.cash_aud,
-            available_quantity=(held["all"] or ZERO) - (reserved["all"] or ZERO),
-        )
-    reserved = in_flight.aggregate(all=Sum("reserved_aud"))
-    return Standing(
-        is_active=account.status == Account.Status.ACTIVE,
-        available_aud=account.cash_aud - (reserved["all"] or ZERO),
-        available_quantity=ZERO,
-    )
-
-
-def _decide(user: User, account: Account, ticket: Ticket, now: datetime) -> Order:
+def _decide(user: User, account: Account, ticket: Ticket, now: datetime, algorithm_id: int | None) -> Order:
     """Build the order as the rules leave it, unsaved."""
-    venue: SimulatedVenue = seams.load("VENUES")[account.venue]
+    fee_rate = seams.load("VENUES")[account.venue].fee_rate
+    end_bad_day(account, now)
     market = read_market(ticket.coin_type)
-    denials = safety.check_market(ticket, known=market.known, quote=market.quote, mode=account.mode, now=now)
-    sizing: Sizing | None = None
-    if market.quote:
-        sizing = safety.size(ticket, market.quote, venue.fee_rate)
-        denials += safety.check_funds(ticket, sizing, read_standing(account, ticket))
+    standing = read_standing(account, ticket, now=now, algorithm_id=algorithm_id)
+    found = safety.check_market(ticket, known=market.known, quote=market.quote, mode=account.mode, now=now)
+    sizing = safety.size(ticket, market.quote, fee_rate) if market.quote else None
+    if sizing and account.mode == Account.Mode.LIVE and 0 < sizing.quantity < safety.LARGEST_QUANTITY:
+        sizing, twin = _told_apart(account, ticket, sizing, fee_rate, now)
+        found += twin
+    denials = safety.check(ticket, sizing, standing, found)
+    stop_buying_today(account, standing, now)
     order = Order(
-        account=account,
-        user=user,
-        coin_type=ticket.coin_type,
-        side=ticket.side,
-        order_type=ticket.order_type,
-        requested_quantity=ticket.quantity,
-        amount_aud=ticket.amount_aud,
-        quantity=ticket.quantity,
-        price=ticket.price,
-        created_at=now,
-    )
+        account=account, user=user, algorithm_id=algorithm_id, coin_type=ticket.coin_type, side=ticket.side,
+        order_type=ticket.order_type, requested_quantity=ticket.quantity, amount_aud=ticket.amount_aud,
+        quantity=ticket.quantity, price=ticket.price, created_at=now,
+    )  # fmt: skip
     if sizing and 0 < sizing.quantity < safety.LARGEST_QUANTITY:
         order.quantity, order.limit_price = sizing.quantity, sizing.limit_price
+        order.valued_price = sizing.valued_price
     if denials or sizing is None:
         order.status, order.denials = Status.DENIED, [denial.as_json() for denial in denials]
         order.error = " ".join(denial.message for denial in denials)[:500]
@@ -118,11 +105,31 @@ def _decide(user: User, account: Account, ticket: Ticket, now: datetime) -> Orde
     return order
 
 
-def _record_acceptance(order: Order) -> None:
+def _told_apart(
+    account: Account, ticket: Ticket, sizing: Sizing, fee_rate: Decimal, now: datetime
+) -> tuple[Sizing, tuple[Denial, ...]]:
+    """Give the sizing an amount that no twin of the last two days has, or say that there is none."""
+    twins = Order.objects.twins(
+        account, ticket.coin_type, ticket.side, sizing.limit_price, since=now - TWINS_FOR
+    )
+    quantity = safety.unlike(
+        sizing.quantity, {twin for twin in twins if twin is not None}, sizing.limit_price
+    )
+    if quantity is None:
+        return sizing, (
+            Denial("TWIN_ORDER", "Too many orders of this amount at this price in two days: change either."),
+        )
+    return (
+        safety.reserve(ticket.side, quantity, sizing.limit_price, sizing.valued_price, fee_rate),
+        (),
+    )
+
+
+def _record_acceptance(order: Order, actor: str) -> None:
     denied = order.status == Status.DENIED
     record_event(
-        order, "", order.status, at=order.created_at, actor=f"user:{order.user_id}",
-        reason=", ".join(denial["code"] for denial in order.denials) if denied else "accepted",
+        order, "", order.status, at=order.created_at, actor=actor,
+        reason=", ".join(denial["code"] for denial in order.denials)[:300] if denied else "accepted",
         inputs={"denials": order.denials} if denied else {
             "limit_price": plain(order.limit_price), "reserved_aud": plain(order.reserved_aud),
         },

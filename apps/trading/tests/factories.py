@@ -5,18 +5,30 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.accounts.tests.factories import UserFactory
-from apps.trading.models import Account, Order
+from apps.trading.models import Account, Limits, Order
 from apps.trading.records import Ticket
 from apps.trading.services.accounts import default_account, open_account
 from apps.trading.services.execute import drain_account
 from apps.trading.services.place import place_order
 
 
-def make_account(user: User | None = None, *, cash: str | None = None) -> Account:
+def make_account(user: User | None = None, *, cash: str | None = None, limited: bool = False) -> Account:
+    """Give a paper account; it may put everything into one coin unless it is `limited` as others are."""
     user = user or UserFactory()
     if cash is None:
-        return default_account(user)
-    return open_account(user=user, name=f"with {cash}", venue="paper", opening_cash_aud=Decimal(cash))
+        account = default_account(user)
+    else:
+        account = open_account(user=user, name=f"with {cash}", venue="paper", opening_cash_aud=Decimal(cash))
+    if not limited:
+        set_limits(account, position=100, loss=100, algorithm=100)
+    return account
+
+
+def set_limits(account: Account, *, position: int = 20, loss: int = 5, algorithm: int = 30) -> Limits:
+    return Limits.objects.create(
+        account=account, max_position_percent=position, max_daily_loss_percent=loss,
+        max_algorithm_percent=algorithm, set_by="tests",
+    )  # fmt: skip
 
 
 def ticket(side: str = "buy", coin_type: str = "BTC", **amounts: Any) -> Ticket:

@@ -7,10 +7,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ohmycoins.sandbox import faults
 from ohmycoins.sandbox.server import Sandbox
 from ohmycoins.sandbox.sources import NAMES
+from ohmycoins.sandbox.venue import kinds
 
 
 class Command(BaseCommand):
-    help = "Serve simulated sources on 127.0.0.1, and print the settings that point at them."
+    help = "Serve simulated sources and a venue on 127.0.0.1, and print the settings that point at them."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -20,15 +21,20 @@ class Command(BaseCommand):
             "--faults",
             default="",
             metavar="SPEC",
-            help=f"such as sec=down,reddit=429. Sources: {', '.join(NAMES)}. Faults: {', '.join(faults.NAMES)}.",
+            help=f"such as sec=down,reddit=429. Sources: {', '.join(NAMES)}. Faults: {', '.join(faults.NAMES)}. "
+            "For the venue a share of its calls, such as venue=0.35; a fault that all of them suffer, such as "
+            "venue=accept_drop; or both, such as venue=0.35:accept_drop+429. "
+            f"Its faults: {', '.join(kinds.KINDS)}.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            given = faults.parse_spec(options["faults"], NAMES)
+            rest, venue = kinds.parse_spec(options["faults"])
+            given = faults.parse_spec(rest, NAMES)
         except faults.UnknownFault as error:
             raise CommandError(str(error)) from error
         server = Sandbox(options["port"], seed=options["seed"], faults=given)
+        server.venue.set_options(**venue or {})
         for name, value in server.environment().items():
             self.stdout.write(f"{name}={value}")
         self.stdout.flush()

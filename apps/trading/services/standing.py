@@ -1,0 +1,171 @@
+"""Count how an account stands: what it is worth, has free, and has at stake.
+
+All of it is read under the account's lock, so that what is in flight cannot grow meanwhile.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from apps.trading.models import Account, DayStart, Limits, Order, VolatileMarket
+from apps.trading.records import SELL, Bounds, Standing, Ticket
+from apps.trading.services.control import standing_stop
+from apps.trading.services.readiness import refusal_of
+from apps.trading.states import IN_FLIGHT, values
+from ohmycoins.core.money import ZERO, round_aud
+
+# A holding is marked at the last price held within bid and ask (`records.Quote.mark` in SQL).
+HELD = """
+    held AS (
+        SELECT h.coin_type, h.algorithm_id, h.quantity,
+               round(h.quantity * least(greatest(p.last, least(p.bid, p.ask)), greatest(p.bid, p.ask)), 8) AS value
+        FROM trading_holding h
+        LEFT JOIN ledgers_latestprice p ON p.coin_type = h.coin_type AND p.market = 'AUD'
+        WHERE h.account_id = %(account)s AND h.quantity <> 0
+    )
+"""
+WORTH = f"""
+    WITH {HELD}
+    SELECT coalesce(sum(value) FILTER (WHERE NOT coin_type = ANY(%(left_out)s)), 0),
+           coalesce(array_agg(DISTINCT coin_type) FILTER (WHERE value IS NULL), '{{}}')
+    FROM held
+"""  # noqa: S608 - constants only
+STAKES = f"""
+    WITH {HELD}, flying AS (
+        SELECT coin_type, algorithm_id, status, side, reserved_aud, reserved_quantity,
+               (quantity - filled_quantity) * valued_price AS value
+        FROM trading_order
+        WHERE account_id = %(account)s AND status = ANY(%(in_flight)s) AND id <> %(besides)s
+    )
+    SELECT
+        (SELECT coalesce(sum(quantity), 0) FROM held WHERE coin_type = %(coin)s),
+        (SELECT coalesce(sum(quantity), 0) FROM held
+            WHERE coin_type = %(coin)s AND algorithm_id IS NOT DISTINCT FROM %(algorithm)s),
+        (SELECT coalesce(sum(value), 0) FROM held WHERE coin_type = %(coin)s),
+        (SELECT coalesce(sum(value), 0) FROM held WHERE algorithm_id = %(algorithm)s),
+        coalesce(sum(reserved_aud), 0),
+        coalesce(sum(reserved_quantity) FILTER (WHERE coin_type = %(coin)s), 0),
+        coalesce(sum(reserved_quantity) FILTER (
+            WHERE coin_type = %(coin)s AND algorithm_id IS NOT DISTINCT FROM %(algorithm)s), 0),
+        coalesce(sum(value) FILTER (WHERE coin_type = %(coin)s AND side = 'buy'), 0),
+        coalesce(sum(value) FILTER (WHERE algorithm_id = %(algorithm)s AND side = 'buy'), 0),
+        coalesce(bool_or(status = 'needs_review' AND coin_type = %(coin)s), false)
+    FROM flying
+"""  # noqa: S608 - constants only
+# What came and went by no trade since then; coins at their price of that day or, without one, today's.
+MOVED = """
+    SELECT coalesce(sum(m.amount_aud + round(m.quantity * coalesce(
+        m.unit_price, least(greatest(p.last, least(p.bid, p.ask)), greatest(p.bid, p.ask)), 0), 8)), 0)
+    FROM trading_movement m
+    LEFT JOIN ledgers_latestprice p ON p.coin_type = m.coin_type AND p.market = 'AUD'
+    WHERE m.account_id = %(account)s AND m.recorded_at > %(since)s
+"""
+IN_FLIGHT_VALUES = values(IN_FLIGHT)
+NO_ORDER = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """An account at market, in AUD; coins that never had a price are left out and named."""
+
+    equity_aud: Decimal
+    unpriced: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How an account does today; AUD."""
+
+    start: DayStart
+    worth: Worth
+    loss_aud: Decimal
+
+
+def read_worth(account: Account, *, left_out: tuple[str, ...] = ()) -> Worth:
+    """Value what the account has; coins in `left_out` count nothing."""
+    value, unpriced = _row(WORTH, account=account.pk, left_out=list(left_out))
+    return Worth(equity_aud=account.cash_aud + value, unpriced=tuple(unpriced))
+
+
+def read_day(account: Account, now: datetime) -> Day:
+    """Measure the account's local day; store what it began with if nobody did yet.
+
+    Needs the account's lock. A coin that had no price when the day began stays out of both sides.
+    """
+    day = now.astimezone(ZoneInfo(account.timezone)).date()
+    start = DayStart.objects.filter(account=account, day=day).first()
+    if start is None:
+        worth = read_worth(account)
+        start = DayStart.objects.create(
+            account=account, day=day, equity_aud=worth.equity_aud, unpriced=list(worth.unpriced), at=now
+        )
+        return Day(start, worth, loss_aud=ZERO)
+    worth = read_worth(account, left_out=tuple(start.unpriced))
+    (moved,) = _row(MOVED, account=account.pk, since=start.at)
+    return Day(start, worth, loss_aud=start.equity_aud + moved - worth.equity_aud)
+
+
+def bounds_of(account: Account) -> Bounds:
+    """Give the limits that apply: the account's newest, or the defaults."""
+    limits = Limits.objects.filter(account=account).order_by("-id").first()
+    if limits is None:
+        return Bounds()
+    return Bounds(
+        max_position_percent=limits.max_position_percent,
+        max_daily_loss_percent=limits.max_daily_loss_percent,
+        max_algorithm_percent=limits.max_algorithm_percent,
+        max_order_aud=limits.max_order_aud,
+    )
+
+
+def read_standing(
+    account: Account, ticket: Ticket, *, now: datetime, algorithm_id: int | None = None,
+    besides: Order | None = None,
+) -> Standing:  # fmt: skip
+    """Count how the locked account stands towards an order, its other orders in flight counted.
+
+    `besides` is the order itself when it is in flight already. Day and limits are measured for
+    purchases only: sales pass them.
+    """
+    stop = standing_stop(
+        user_id=account.user_id, account_id=account.pk, algorithm_id=algorithm_id, coin_type=ticket.coin_type
+    )
+    (held, own, position, book, reserved_aud, reserved, own_reserved, coming, book_coming, in_review) = _row(
+        STAKES, account=account.pk, coin=ticket.coin_type, algorithm=algorithm_id,
+        in_flight=IN_FLIGHT_VALUES, besides=besides.pk if besides else NO_ORDER,
+    )  # fmt: skip
+    free = held - reserved
+    state: dict[str, Any] = {
+        "stop": stop.state,
+        "stop_scope": stop.scope,
+        "status": account.status,
+        "status_reason": account.status_reason,
+        "refusal": refusal_of(account),
+        "in_review": in_review,
+        "available_aud": account.cash_aud - reserved_aud,
+        # An algorithm sells from its own book, which a manual sale may have drawn on.
+        "available_quantity": free if algorithm_id is None else min(free, own - own_reserved),
+    }
+    if ticket.side == SELL:
+        return Standing(**state)
+    day = read_day(account, now)
+    return Standing(
+        **state,
+        equity_aud=day.worth.equity_aud,
+        position_aud=(position or ZERO) + coming,
+        algorithm_aud=None if algorithm_id is None else (book or ZERO) + book_coming,
+        day_start_aud=day.start.equity_aud,
+        day_loss_aud=round_aud(day.loss_aud),
+        volatile=VolatileMarket.objects.filter(coin_type=ticket.coin_type).exists(),
+        bounds=bounds_of(account),
+    )
+
+
+def _row(statement: str, **values: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone()
