@@ -70,7 +70,9 @@ class AccountView(APIView):
         name = form.validated_data.get("name", account.name)
         if Account.objects.of(request.user).filter(name=name).exclude(pk=account.pk).exists():
             raise Conflict(f"You already have an account named {name!r}.", code="ACCOUNT_EXISTS")
-        form.save()
+        for field, value in form.validated_data.items():
+            setattr(account, field, value)
+        account.save(update_fields=list(form.validated_data))  # not the cash, which may change meanwhile
         return Response(serializers.AccountSerializer(account).data)
 
 

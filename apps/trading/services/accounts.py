@@ -7,11 +7,13 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
 from apps.trading.models import Account, Movement
-from apps.trading.venues.base import SimulatedVenue
+from apps.trading.venues.base import LiveVenue, SimulatedVenue
 from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import Conflict, DomainError
 
 log = structlog.get_logger(__name__)
+
+PAPER = Account.Mode.PAPER
 
 
 class NoSuchAccount(DomainError):
@@ -47,8 +49,11 @@ def default_account(user: User) -> Account:
 def open_account(
     *, user: User, name: str, venue: str, is_default: bool = False, opening_cash_aud: Decimal | None = None
 ) -> Account:
-    """Open an account at `venue` with its opening cash as a movement. Raises Conflict (name taken)."""
-    implementation: SimulatedVenue = seams.load("VENUES")[venue]
+    """Open an account at `venue` with its opening cash as a movement. Raises Conflict (name taken).
+
+    A live one is inactive until someone permitted activates it; its balances come from the venue.
+    """
+    implementation: SimulatedVenue | LiveVenue = seams.load("VENUES")[venue]
     cash = implementation.opening_cash_aud if opening_cash_aud is None else opening_cash_aud
     now = clock.now()
     try:
@@ -56,10 +61,16 @@ def open_account(
             account = Account.objects.create(
                 user=user, name=name, venue=venue, mode=implementation.mode, is_default=is_default,
                 timezone=user.timezone, cash_aud=cash, created_at=now,
+                status=Account.Status.ACTIVE if implementation.mode == PAPER else Account.Status.INACTIVE,
             )  # fmt: skip
-            Movement.objects.create(
-                account=account, kind=Movement.Kind.OPENING, amount_aud=cash, occurred_at=now, recorded_at=now
-            )
+            if cash:
+                Movement.objects.create(
+                    account=account,
+                    kind=Movement.Kind.OPENING,
+                    amount_aud=cash,
+                    occurred_at=now,
+                    recorded_at=now,
+                )
     except IntegrityError as error:
         raise Conflict(f"You already have an account named {name!r}.", code="ACCOUNT_EXISTS") from error
     log.info("account.opened", account_id=account.pk, user_id=user.pk, venue=venue)

@@ -106,8 +106,7 @@ def compare_balances(account: Account, reading: Reading, now: datetime, *, actor
 def _is_quiet(account: Account, reading: Reading) -> bool:
     orders = Order.objects.filter(account=account)
     return not (
-        account.unclaimed
-        or orders.filter(status__in=RESTLESS).exists()
+        orders.filter(status__in=RESTLESS).exists()
         or orders.filter(submitted_at__gte=reading.began_at - QUIET).exists()
         or orders.filter(looked_at__isnull=False, status__in=(Status.OPEN, Status.PARTIALLY_FILLED)).exists()
         or Fill.objects.filter(account=account, executed_at__gte=reading.began_at - QUIET).exists()

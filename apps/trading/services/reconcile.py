@@ -106,12 +106,14 @@ def apply(account: Account, reading: Reading) -> None:
     _import_orders(account, reading, foreign)
     _import_trades(account, reading, foreign)
     account.refresh_from_db()
-    compare_balances(account, reading, now, actor=ACTOR)
+    unclaimed = [trade.key for trade in unrecorded(account.pk, reading) if trade in new]
+    if not unclaimed:
+        compare_balances(account, reading, now, actor=ACTOR)
     live = Order.objects.filter(account=account, status__in=LIVE).exists()
     period = timedelta(seconds=settings.OMC_RECONCILE_SECONDS) * (1 if live else IDLE_FACTOR)
     Account.objects.filter(pk=account.pk).update(
         reconciled_at=reading.began_at, next_reconcile_at=now + period,
-        unclaimed=[trade.key for trade in unrecorded(account.pk, reading)],
+        unclaimed=unclaimed,
     )  # fmt: skip
 
 

@@ -1,30 +1,23 @@
-"""Venue keys: how they are sealed, opened, stored, replaced and deleted."""
+"""Venue keys: how they are stored, opened, replaced and deleted."""
 
-import base64
 import io
 import json
-from dataclasses import fields
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from apps.trading import sealing
 from apps.trading.models import Credential, Event
-from apps.trading.sealing import NotOpened, Secrets
 from apps.trading.services.credentials import (
     NoCredentials,
     NoSuchCredentials,
-    credential_of,
     delete_credentials,
     keys_of,
     store_credentials,
 )
 from apps.trading.tests.credentials import (
     BODY,
-    BOTH,
     READING,
     SECRETS,
     TRADING,
@@ -38,82 +31,11 @@ from apps.trading.tests.races import in_threads
 from ohmycoins.clients.coinspot import Key
 from ohmycoins.core.errors import Conflict, DomainError, Invalid, Refused
 
-MINE = Secrets("key", "secret", None, None)
+pytestmark = pytest.mark.django_db
 UNRESOLVED = ["submitting", "unknown", "open", "partially_filled", "cancelling", "needs_review"]
 SETTLED = ["filled", "cancelled", "denied", "rejected", "expired", "not_placed"]
 
 
-def sealed_with(*keys: str, account_id: int = 1) -> str:
-    return sealing.seal(MINE, account_id=account_id, keys=keys)
-
-
-# Sealing: pure
-
-
-def test_newest_key_seals_and_every_key_opens() -> None:
-    old, new = sealed_with("old"), sealed_with("new", "old")
-    for text in (old, new):
-        assert sealing.unseal(text, account_id=1, keys=["new", "old"]) == MINE
-    assert sealing.unseal(new, account_id=1, keys=["new"]) == MINE
-    with pytest.raises(NotOpened):
-        sealing.unseal(new, account_id=1, keys=["old"])
-    assert (sealing.is_newest(new, ["new", "old"]), sealing.is_newest(old, ["new", "old"])) == (True, False)
-
-
-def test_text_sealed_for_another_account_does_not_open() -> None:
-    with pytest.raises(NotOpened):
-        sealing.unseal(sealed_with("k", account_id=2), account_id=1, keys=["k"])
-
-
-def test_sealed_text_is_compact_json_under_a_derived_key() -> None:
-    text = sealed_with("any string at all, however long it is")
-    derived = sealing._derive("any string at all, however long it is")
-    assert len(base64.urlsafe_b64decode(derived)) == 32
-    plain = Fernet(derived).decrypt(text.encode())
-    assert plain == (
-        b'{"account":1,"api_key":"key","api_secret":"secret","read_only_key":null,"read_only_secret":null}'
-    )
-
-
-@pytest.mark.parametrize("text", ["", "x", "gAAAAA", "ü", sealed_with("k")[:-3], "A" + sealed_with("k")[1:]])
-def test_spoilt_text_does_not_open_and_is_not_quoted(text: str) -> None:
-    with pytest.raises(NotOpened) as caught:
-        sealing.unseal(text, account_id=1, keys=["k"])
-    assert str(caught.value) == "the text does not open for this account with the configured keys"
-    assert caught.value.__cause__ is caught.value.__context__ is None
-
-
-@pytest.mark.parametrize("content", ["[]", "{}", '{"account":1}', '{"account":1,"api_key":"a","x":1}', "no"])
-def test_sealed_text_of_another_shape_does_not_open(content: str) -> None:
-    text = Fernet(sealing._derive("k")).encrypt(content.encode()).decode()
-    with pytest.raises(NotOpened):
-        sealing.unseal(text, account_id=1, keys=["k"])
-
-
-@pytest.mark.parametrize("keys", [[], [""], [" ", ""]])
-def test_nothing_is_sealed_or_opened_without_a_key(keys: list[str]) -> None:
-    with pytest.raises(ValueError, match="VENUE_SECRET_KEYS"):
-        sealing.seal(MINE, account_id=1, keys=keys)
-    with pytest.raises(ValueError, match="VENUE_SECRET_KEYS"):
-        sealing.unseal(sealed_with("k"), account_id=1, keys=keys)
-
-
-def test_spaces_and_empty_entries_in_the_setting_do_not_matter() -> None:
-    assert sealing.unseal(sealed_with(" k ", ""), account_id=1, keys=["", "k"]) == MINE
-
-
-def test_no_repr_shows_a_secret() -> None:
-    secrets = Secrets(*BOTH.values())
-    assert_no_secret(f"{secrets!r} {secrets} {Key(*SECRETS[:2])!r}")
-    assert not any(field.repr for field in fields(Secrets))
-
-
-# Storing and opening
-
-db = pytest.mark.django_db
-
-
-@db
 def test_stored_keys_are_opened_for_their_account() -> None:
     account = live_account()
     stored(account)
@@ -122,7 +44,6 @@ def test_stored_keys_are_opened_for_their_account() -> None:
     assert_no_secret(f"{keys!r} {keys}")
 
 
-@db
 def test_reading_falls_back_to_the_trading_key_and_says_so() -> None:
     account = live_account()
     stored(account, **BODY)
@@ -130,7 +51,6 @@ def test_reading_falls_back_to_the_trading_key_and_says_so() -> None:
     assert (keys.trading, keys.reading, keys.shared) == (TRADING, TRADING, True)
 
 
-@db
 def test_row_holds_ends_and_a_sealed_text_and_no_secret() -> None:
     row = stored()
     assert (row.api_key_end, row.read_only_key_end, row.validated_at, row.error) == ("abcd", "wxyz", None, "")
@@ -140,13 +60,11 @@ def test_row_holds_ends_and_a_sealed_text_and_no_secret() -> None:
     assert str(row) == "…abcd"
 
 
-@db
 def test_end_of_a_key_too_short_to_hide_the_rest_is_not_shown() -> None:
     row = stored(api_key="key4567", api_secret="s")
     assert row.api_key_end == ""
 
 
-@db
 def test_account_without_keys_is_refused_by_name() -> None:
     account = live_account()
     with pytest.raises(NoCredentials, match="has no keys") as caught:
@@ -155,7 +73,6 @@ def test_account_without_keys_is_refused_by_name() -> None:
     assert isinstance(caught.value, Refused)
 
 
-@db
 def test_keys_sealed_with_a_key_that_is_gone_are_refused_without_a_secret(settings: Any) -> None:
     account = live_account()
     row = stored(account)
@@ -165,7 +82,6 @@ def test_keys_sealed_with_a_key_that_is_gone_are_refused_without_a_secret(settin
     assert_no_secret(f"{caught.value!r} {caught.value}", [*SECRETS, row.sealed, "another"])
 
 
-@db
 def test_sealed_text_copied_to_another_account_s_row_does_not_open() -> None:
     mine, other = live_account(), live_account()
     stored(mine)
@@ -181,7 +97,6 @@ def test_sealed_text_copied_to_another_account_s_row_does_not_open() -> None:
     assert keys_of(mine).trading == TRADING
 
 
-@db
 def test_storing_is_recorded_with_the_ends_only() -> None:
     account = live_account()
     stored(account)
@@ -190,7 +105,6 @@ def test_storing_is_recorded_with_the_ends_only() -> None:
     assert event.inputs == {"api_key_end": "abcd", "read_only_key_end": "wxyz"}
 
 
-@db
 def test_replacing_clears_the_validation_and_the_error_and_keeps_the_row(clock: Any) -> None:
     account = live_account()
     row = stored(account)
@@ -205,7 +119,6 @@ def test_replacing_clears_the_validation_and_the_error_and_keeps_the_row(clock: 
     assert trail(account) == [("credential.stored", "user:1"), ("credential.stored", "user:2")]
 
 
-@db
 def test_secret_of_the_same_key_can_be_corrected() -> None:
     account = live_account()
     stored(account, **BODY | {"api_secret": "wrong"})
@@ -213,7 +126,6 @@ def test_secret_of_the_same_key_can_be_corrected() -> None:
     assert keys_of(account).trading == TRADING
 
 
-@db
 def test_first_keys_are_not_stored_over_others() -> None:
     account = live_account()
     stored(account)
@@ -224,7 +136,6 @@ def test_first_keys_are_not_stored_over_others() -> None:
     assert len(trail(account)) == 1
 
 
-@db
 def test_there_must_be_keys_to_replace_or_delete() -> None:
     account = live_account()
     with pytest.raises(NoSuchCredentials):
@@ -235,7 +146,6 @@ def test_there_must_be_keys_to_replace_or_delete() -> None:
     assert trail(account) == []
 
 
-@db
 def test_paper_account_takes_no_keys() -> None:
     account = live_account(venue="paper", mode="paper", name="Paper")
     with pytest.raises(
@@ -246,7 +156,6 @@ def test_paper_account_takes_no_keys() -> None:
     assert not Credential.objects.exists()
 
 
-@db
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -263,7 +172,6 @@ def test_half_a_pair_is_invalid_and_nothing_is_stored(given: dict[str, str], fie
     assert not Credential.objects.exists()
 
 
-@db
 @pytest.mark.parametrize("status", UNRESOLVED)
 def test_keys_do_not_change_while_the_venue_may_still_act_on_an_order(status: str) -> None:
     account = live_account()
@@ -283,7 +191,6 @@ def test_keys_do_not_change_while_the_venue_may_still_act_on_an_order(status: st
     assert len(trail(account)) == 1
 
 
-@db
 @pytest.mark.parametrize("status", [*SETTLED, "pending"])
 def test_keys_change_when_no_order_is_at_the_venue(status: str) -> None:
     account = live_account(cash_aud=1000)
@@ -294,7 +201,6 @@ def test_keys_change_when_no_order_is_at_the_venue(status: str) -> None:
     assert not Credential.objects.exists()
 
 
-@db
 def test_orders_of_another_account_do_not_matter() -> None:
     account = live_account()
     stored(account)
@@ -304,7 +210,6 @@ def test_orders_of_another_account_do_not_matter() -> None:
     assert Event.objects.last().inputs == {"api_key_end": "abcd", "read_only_key_end": "wxyz"}  # type: ignore[union-attr]
 
 
-@db
 @pytest.mark.parametrize(
     "given",
     [
@@ -325,7 +230,6 @@ def test_key_of_another_account_is_a_conflict_in_either_role(given: dict[str, st
     assert trail(mine) == []
 
 
-@db
 def test_database_holds_one_account_to_a_key() -> None:
     row = stored()
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -347,7 +251,6 @@ def test_two_accounts_that_store_one_key_at_once_leave_one_of_them_with_it() -> 
     assert Credential.objects.count() == 1
 
 
-@db
 def test_nonces_go_on_above_those_of_both_keys_when_keys_change() -> None:
     account = live_account(last_nonce=5, last_read_nonce=9)
     stored(account)
@@ -355,83 +258,9 @@ def test_nonces_go_on_above_those_of_both_keys_when_keys_change() -> None:
     assert (account.last_nonce, account.last_read_nonce) == (9, 9)
 
 
-@db
 def test_dump_of_the_database_shows_only_the_sealed_text() -> None:
     row = stored()
     call_command("dumpdata", "trading.credential", "trading.event", stdout=(out := io.StringIO()))
     dump = json.loads(out.getvalue())
     assert dump[0]["fields"]["sealed"] == row.sealed
     assert_no_secret(out.getvalue())
-
-
-# rotate_keys
-
-
-def rotate() -> str:
-    call_command("rotate_keys", stdout=(out := io.StringIO()))
-    return out.getvalue().strip()
-
-
-@db
-def test_rotation_seals_every_row_with_the_newest_key_and_again_changes_nothing(settings: Any) -> None:
-    settings.VENUE_SECRET_KEYS = ["old"]
-    account, other = live_account(), live_account()
-    stored(account)
-    stored(other, api_key="other-key-1", api_secret="o")
-    settings.VENUE_SECRET_KEYS = ["new", "old"]
-    assert rotate() == "sealed anew: 2, sealed with the newest key already: 0"
-    texts = list(Credential.objects.order_by("pk").values_list("sealed", flat=True))
-    assert rotate() == "sealed anew: 0, sealed with the newest key already: 2"
-    assert list(Credential.objects.order_by("pk").values_list("sealed", flat=True)) == texts
-    settings.VENUE_SECRET_KEYS = ["new"]
-    assert keys_of(account).trading == TRADING
-    assert keys_of(other).trading == Key("other-key-1", "o")
-
-
-@db
-def test_rotation_leaves_the_validation_as_it_was(settings: Any) -> None:
-    settings.VENUE_SECRET_KEYS = ["old"]
-    row = stored()
-    Credential.objects.update(validated_at=row.created_at)
-    settings.VENUE_SECRET_KEYS = ["new", "old"]
-    rotate()
-    after = credential_of(row.account)
-    assert (after.validated_at, after.updated_at) == (row.created_at, row.updated_at)
-
-
-@db
-def test_row_that_no_key_opens_is_named_and_the_others_are_rotated(settings: Any) -> None:
-    settings.VENUE_SECRET_KEYS = ["lost"]
-    lost = live_account()
-    sealed = stored(lost).sealed
-    settings.VENUE_SECRET_KEYS = ["old"]
-    account = live_account()
-    stored(account, api_key="other-key-1", api_secret="o")
-    settings.VENUE_SECRET_KEYS = ["new", "old"]
-    with pytest.raises(CommandError, match=f"the keys of account {lost.pk}: ") as caught:
-        rotate()
-    assert caught.value.returncode == 1
-    assert_no_secret(str(caught.value), [*SECRETS, sealed, "lost"])
-    assert credential_of(lost).sealed == sealed
-    settings.VENUE_SECRET_KEYS = ["new"]
-    assert keys_of(account).trading == Key("other-key-1", "o")
-
-
-@db
-def test_rotation_without_any_row_says_so() -> None:
-    assert rotate() == "sealed anew: 0, sealed with the newest key already: 0"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_rotations_at_once_leave_keys_that_open(settings: Any) -> None:
-    settings.VENUE_SECRET_KEYS = ["old"]
-    account = live_account()
-    stored(account)
-    settings.VENUE_SECRET_KEYS = ["new", "old"]
-    said = in_threads(2, lambda _: rotate())
-    assert sorted(said) == [
-        "sealed anew: 0, sealed with the newest key already: 1",
-        "sealed anew: 1, sealed with the newest key already: 0",
-    ]
-    settings.VENUE_SECRET_KEYS = ["new"]
-    assert keys_of(account).trading == TRADING
