@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from apps.trading.services import days
 from apps.trading.services import execute as executor
 
 
@@ -15,3 +16,9 @@ def execute(account_id: int) -> None:
 def poll() -> None:
     """Drain every account with work waiting: what makes a lost nudge harmless."""
     executor.poll()
+
+
+@shared_task(name="trading.begin_days")
+def begin_days() -> None:
+    """Store what accounts are worth at their midnight."""
+    days.begin_days()

@@ -1,11 +1,16 @@
 """Route `/floor/accounts`, `/floor/orders` and `/credentials`."""
 
-from apps.trading.api import credential_views, views
+from apps.trading.api import credential_views, safety_views, views
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
     route("floor/accounts", views.AccountsView),
     route(f"floor/accounts/{ID}", views.AccountView),
+    route(f"floor/accounts/{ID}/activate", safety_views.ActivateView),
+    route(f"floor/accounts/{ID}/deactivate", safety_views.DeactivateView),
+    route(f"floor/accounts/{ID}/restore", safety_views.RestoreView),
+    route("floor/safety", safety_views.SafetyView),
+    route("floor/safety/limits", safety_views.LimitsView),
     route("floor/orders", views.OrdersView),
     route(f"floor/orders/{ID}", views.OrderView),
     route(f"floor/orders/{ID}/events", views.OrderEventsView),

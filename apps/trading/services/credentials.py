@@ -18,7 +18,6 @@ from apps.trading import sealing
 from apps.trading.models import Account, Credential, Event, Order
 from apps.trading.sealing import NotOpened, Secrets
 from apps.trading.services.keycheck import Keys, find_fault
-from apps.trading.states import QUEUED
 from ohmycoins.clients.coinspot import Key
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict, DomainError, Invalid, Refused
@@ -202,11 +201,11 @@ def _checked(secrets: Secrets) -> Secrets:
 
 
 def _require_no_orders(account: Account) -> None:
-    orders = Order.objects.in_flight().filter(account=account).order_by("id").values_list("id", "status")
-    if found := [str(order_id) for order_id, status in orders if status not in QUEUED]:
+    """Raise Conflict while a submit under the present key may still arrive: no other key fences it off."""
+    found = Order.objects.unresolved().filter(account=account).values_list("id", flat=True).first()
+    if found:
         raise Conflict(
-            f"Account {account} has orders that CoinSpot may still act on ({', '.join(found[:5])}): "
-            "cancel or resolve them before its keys change.",
+            f"It is not known yet whether CoinSpot has order {found} of account {account}: wait until it is.",
             code="ORDERS_UNRESOLVED",
         )
 

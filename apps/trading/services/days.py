@@ -1,0 +1,36 @@
+"""Begin every account's day at its own midnight."""
+
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from apps.trading.models import Account, DayStart
+from apps.trading.services.standing import read_day
+from apps.trading.services.status import end_bad_day
+from ohmycoins.core import clock
+
+
+def begin_days(*, limit: int = 500) -> int:
+    """Store what accounts are worth whose local day began without anyone looking; return how many.
+
+    Run every minute: what is late is measured late, and says so (`DayStart.at`).
+    """
+    now, begun = clock.now(), 0
+    for zone in Account.objects.order_by("timezone").values_list("timezone", flat=True).distinct():
+        today = DayStart.objects.filter(account=OuterRef("pk"), day=now.astimezone(ZoneInfo(zone)).date())
+        waiting = (
+            Account.objects.filter(~Exists(today), timezone=zone).order_by("id").values_list("pk", flat=True)
+        )
+        for account_id in list(waiting[: limit - begun]):
+            _begin_day(account_id)
+            begun += 1
+    return begun
+
+
+@transaction.atomic
+def _begin_day(account_id: int) -> None:
+    account = Account.objects.locked().get(pk=account_id)
+    now = clock.now()
+    end_bad_day(account, now)
+    read_day(account, now)
