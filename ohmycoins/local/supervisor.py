@@ -199,6 +199,11 @@ class Supervisor:
             port = probe.getsockname()[1]
         self._add_command("sandbox", [sys.executable, "manage.py", "sandbox", "--port", str(port)])
         os.environ |= sandbox.environment(f"http://127.0.0.1:{port}") | DEMO_CREDENTIALS
+        if not self.layout.redis_address.exists():  # live trading wants a real Redis
+            os.environ.setdefault("TRADING_MODE", "live")
+            subprocess.run(
+                [sys.executable, "manage.py", "connect_sandbox"], check=False, cwd=environment.BASE_DIR
+            )
 
     def _prepare(self) -> None:
         """Migrate, create what is missing, and print the login; in a process that ends."""
