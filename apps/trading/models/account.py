@@ -92,7 +92,7 @@ class Movement(models.Model):
     amount_aud = AudField(default=0)
     coin_type = models.CharField(max_length=20, blank=True)
     quantity = QuantityField(default=0)
-    unit_price = PriceField(null=True, blank=True)
+    unit_price = PriceField(null=True, blank=True, help_text="What a coin was worth when it came or went.")
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=clock.now, editable=False)
     venue_ref = models.CharField(max_length=80, null=True, help_text="What tells it from the venue's others.")  # noqa: DJ001 - null: no venue

@@ -1,5 +1,6 @@
 """Take over a venue's balances once, record what comes and goes, and compare; never overwrite."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -62,13 +63,21 @@ def _move(account: Account, kind: str, coin: str, amount: Decimal, *, at: dateti
     cash, coins = (round_aud(amount), ZERO) if coin == AUD else (ZERO, amount)
     Movement.objects.create(
         account=account, kind=kind, amount_aud=cash, coin_type="" if coin == AUD else coin, quantity=coins,
-        occurred_at=at, recorded_at=clock.now(), venue_ref=ref,
+        occurred_at=at, recorded_at=clock.now(), venue_ref=ref, unit_price=marks_of([coin]).get(coin) if coins else None,
     )  # fmt: skip
     if coin == AUD:
         Account.objects.filter(pk=account.pk).update(cash_aud=F("cash_aud") + cash)
     else:
         add_to_holding(account.pk, None, coin, coins)
     log.info("movement.recorded", account_id=account.pk, kind=kind, coin=coin)
+
+
+def marks_of(coins: Iterable[str]) -> dict[str, Decimal]:
+    """Give what a coin of each is worth now, in AUD; those without a price are left out."""
+    return {
+        price.coin_type: Quote(price.bid, price.ask, price.last, price.observed_at).mark
+        for price in LatestPrice.objects.in_aud().filter(coin_type__in=list(coins))
+    }
 
 
 def compare_balances(account: Account, reading: Reading, now: datetime, *, actor: str) -> None:
@@ -82,10 +91,7 @@ def compare_balances(account: Account, reading: Reading, now: datetime, *, actor
         row["coin_type"]: row["held"]
         for row in Holding.objects.filter(account=account).values("coin_type").annotate(held=Sum("quantity"))
     }
-    marks = {
-        price.coin_type: Quote(price.bid, price.ask, price.last, price.observed_at).mark
-        for price in LatestPrice.objects.in_aud().filter(coin_type__in={*ours, *reading.balances})
-    } | {AUD: Decimal(1)}
+    marks = marks_of({*ours, *reading.balances}) | {AUD: Decimal(1)}
     differing = {}
     for coin in sorted({*ours, *reading.balances}):
         theirs, own = reading.balances.get(coin, ZERO), ours.get(coin, ZERO)

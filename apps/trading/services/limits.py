@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
-from apps.trading.models import Account, DayStart, Event, Limits
+from apps.trading.models import Account, Event, Limits
 from apps.trading.records import Bounds
 from apps.trading.services.control import StopView, standing_stop
 from apps.trading.services.standing import HELD, IN_FLIGHT_VALUES, bounds_of, read_day
@@ -44,7 +44,8 @@ class Usage:
     stop: StopView
     equity_aud: Decimal
     unpriced: tuple[str, ...]
-    start: DayStart
+    day_start_aud: Decimal
+    """What the day began with, and what came or went since by no trade."""
     day_loss_aud: Decimal
     bounds: Bounds
     limits_set_at: datetime | None
@@ -89,7 +90,7 @@ def read_usage(account_id: int) -> Usage:
     newest = Limits.objects.filter(account=account).order_by("-id").values_list("set_at", flat=True).first()
     return Usage(
         stop=standing_stop(user_id=account.user_id, account_id=account.pk, algorithm_id=None, coin_type=""),
-        equity_aud=day.worth.equity_aud, unpriced=day.worth.unpriced, start=day.start,
+        equity_aud=day.worth.equity_aud, unpriced=day.worth.unpriced, day_start_aud=day.base_aud,
         day_loss_aud=max(day.loss_aud, ZERO), bounds=bounds_of(account), limits_set_at=newest,
         positions=tuple(exposure for kind, exposure in rows if kind == "coin"),
         algorithms=tuple(exposure for kind, exposure in rows if kind == "algorithm"),

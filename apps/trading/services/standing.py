@@ -82,7 +82,13 @@ class Day:
 
     start: DayStart
     worth: Worth
-    loss_aud: Decimal
+    base_aud: Decimal
+    """What the day began with, and what came or went since by no trade; losses are a share of it."""
+
+    @property
+    def loss_aud(self) -> Decimal:
+        """Give what was lost so far; negative is a gain."""
+        return self.base_aud - self.worth.equity_aud
 
 
 def read_worth(account: Account, *, left_out: tuple[str, ...] = ()) -> Worth:
@@ -103,10 +109,10 @@ def read_day(account: Account, now: datetime) -> Day:
         start = DayStart.objects.create(
             account=account, day=day, equity_aud=worth.equity_aud, unpriced=list(worth.unpriced), at=now
         )
-        return Day(start, worth, loss_aud=ZERO)
+        return Day(start, worth, base_aud=worth.equity_aud)
     worth = read_worth(account, left_out=tuple(start.unpriced))
     (moved,) = _row(MOVED, account=account.pk, since=start.at)
-    return Day(start, worth, loss_aud=start.equity_aud + moved - worth.equity_aud)
+    return Day(start, worth, base_aud=start.equity_aud + moved)
 
 
 def bounds_of(account: Account) -> Bounds:
@@ -158,7 +164,7 @@ def read_standing(
         equity_aud=day.worth.equity_aud,
         position_aud=(position or ZERO) + coming,
         algorithm_aud=None if algorithm_id is None else (book or ZERO) + book_coming,
-        day_start_aud=day.start.equity_aud,
+        day_start_aud=day.base_aud,
         day_loss_aud=round_aud(day.loss_aud),
         volatile=VolatileMarket.objects.filter(coin_type=ticket.coin_type).exists(),
         bounds=bounds_of(account),

@@ -98,13 +98,14 @@ def claim(account_id: int, *, wait: bool = True) -> Submission | None:
 def submit(submission: Submission) -> None:
     """Send a claimed order and record what its reply says; never raises for what the venue does."""
     log.info("order.claimed", order_id=submission.order_id, account_id=submission.account_id)
-    outcome = _send(submission)
+    outcome = send(submission)
     log.info("order.answered", order_id=submission.order_id, status=outcome.status, reason=outcome.reason)
     record(submission, outcome)
     log.info("order.recorded", order_id=submission.order_id, account_id=submission.account_id)
 
 
-def _send(submission: Submission) -> Outcome:
+def send(submission: Submission) -> Outcome:
+    """Send a claimed order's bytes, unless a stop or its lease is over, and classify the reply."""
     account = Account.objects.get(pk=submission.account_id)
     stop = standing_stop(
         user_id=account.user_id, account_id=account.pk, algorithm_id=submission.algorithm_id,

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from apps.ledgers.tests.factories import make_price
 from apps.trading.models import Account, Discrepancy, Fill, Holding, Movement, Order
 from apps.trading.services import live
 from apps.trading.services.cancel import cancel_order
-from apps.trading.services.submit import claim, reap, record, submit
+from apps.trading.services.limits import read_usage
+from apps.trading.services.submit import claim, reap, record, send, submit
 from apps.trading.tests.factories import place
 from apps.trading.tests.live import KEY, live_account, path_of, sandbox, state_of, truth
 from ohmycoins.sandbox.server import Sandbox
@@ -50,6 +52,16 @@ def test_connecting_takes_the_venue_s_balances_over_as_opening_movements(account
     assert {(row.kind, row.coin_type, row.amount_aud, row.quantity) for row in Movement.objects.all()} == {
         ("opening", "", D(100_000), D(0)), ("opening", "BTC", D(0), D(1)),
     }  # fmt: skip
+
+
+def test_balances_taken_over_after_the_day_began_are_no_gain_and_their_fall_is_a_loss(
+    account: Account, clock: Any
+) -> None:
+    assert read_usage(account.pk).day_start_aud == 200_000
+    clock.shift(60)
+    make_price(bid=90_000, ask=90_000)
+    usage = read_usage(account.pk)
+    assert (usage.day_start_aud, usage.day_loss_aud) == (200_000, 10_000)
 
 
 def test_market_buy_is_sent_once_and_its_fill_is_the_venue_s(
@@ -131,12 +143,10 @@ def test_late_submit_is_fenced_off(account: Account, server: Sandbox, clock: Any
 def test_answer_that_comes_after_the_lease_links_the_order(
     account: Account, server: Sandbox, clock: Any
 ) -> None:
-    from apps.trading.services.submit import _send
-
     order = place(account, quantity="0.1", price="90000")
     submission = claim(account.pk)
     assert submission is not None
-    outcome = _send(submission)
+    outcome = send(submission)
     clock.shift(16)
     reap(account.pk)
     assert state_of(order) == "unknown"
