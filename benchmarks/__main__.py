@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-MODULES = ("pages", "fills", "ledgers", "orders", "text")
+MODULES = ("pages", "fills", "ledgers", "claims", "orders", "text")
 
 
 def main() -> int:
