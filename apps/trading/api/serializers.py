@@ -69,6 +69,7 @@ class NewOrderSerializer(serializers.Serializer[object]):
 class OrderSerializer(serializers.ModelSerializer[Order]):
     account = serializers.IntegerField(source="account_id", read_only=True)
     quantity = PlainDecimalField(read_only=True, allow_null=True)
+    requested_quantity = PlainDecimalField(read_only=True, allow_null=True)
     amount_aud = PlainDecimalField(read_only=True, allow_null=True)
     price = PlainDecimalField(read_only=True, allow_null=True)
     filled_quantity = PlainDecimalField(read_only=True)
@@ -82,7 +83,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         fields: ClassVar[tuple[str, ...]] = (
             "id", "account", "coin_type", "side", "order_type", "quantity", "amount_aud", "price",
             "filled_quantity", "average_fill_price", "fee_aud", "status", "algorithm_id", "venue_order_id",
-            "created_at", "submitted_at", "filled_at", "denials", "error",
+            "created_at", "submitted_at", "filled_at", "denials", "error", "origin", "requested_quantity",
         )  # fmt: skip
 
     def get_error(self, order: Order) -> str | None:
@@ -94,6 +95,7 @@ class OrderEventSerializer(serializers.ModelSerializer[Event]):
         model = Event
         fields: ClassVar[tuple[str, ...]] = (
             "id",
+            "type",
             "from_status",
             "to_status",
             "at",

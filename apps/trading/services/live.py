@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from apps.trading.models import Account
 from apps.trading.services.cancel import send_cancels
@@ -34,11 +34,13 @@ def work(account_id: int) -> int:
             return 0
         deadline = time.monotonic() + WORK_SECONDS
         steps = 0
-        while time.monotonic() < deadline:
-            done = _step(account_id, deadline)
-            if not done:
-                break
-            steps += done
+        try:
+            while time.monotonic() < deadline and (done := _step(account_id, deadline)):
+                steps += done
+        except OperationalError as error:
+            if "lock timeout" not in str(error):
+                raise
+            log.info("account.busy", account_id=account_id)  # the poller comes back
         return steps
 
 
