@@ -7,6 +7,8 @@ VIEW_ALL = [
     "ledgers.view_collectionrun",
     "ledgers.view_price",
     "ledgers.view_latestprice",
+    "ledgers.view_depth",
+    "ledgers.view_latestdepth",
     "trading.view_account",
     "trading.view_order",
     "trading.view_event",
@@ -14,6 +16,11 @@ VIEW_ALL = [
     "trading.view_holding",
     "trading.view_movement",
     "trading.view_credential",
+    "trading.view_stop",
+    "trading.view_limits",
+    "trading.view_daystart",
+    "trading.view_discrepancy",
+    "trading.view_volatilemarket",
     "pnl.view_lot",
     "pnl.view_match",
     "pnl.view_closing",
@@ -26,8 +33,10 @@ VIEW_ALL = [
 GROUPS: dict[str, list[str]] = {
     "auditors": VIEW_ALL,
     "operators": [
-        *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "django_celery_beat.change_periodictask",
+        *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "trading.change_stop", "trading.add_volatilemarket",
+        "trading.delete_volatilemarket", "trading.change_discrepancy", "django_celery_beat.change_periodictask",
     ],
+    "live approvers": [*VIEW_ALL, "trading.activate_account"],
     "user managers": ["accounts.view_user", "accounts.add_user", "accounts.change_user", "knox.view_authtoken",
                       "knox.delete_authtoken", "auth.view_group"],
 }  # fmt: skip

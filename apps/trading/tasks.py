@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.trading.services import days
+from apps.trading.services import days, stopping
 from apps.trading.services import execute as executor
 
 
@@ -22,3 +22,9 @@ def poll() -> None:
 def begin_days() -> None:
     """Store what accounts are worth at their midnight."""
     days.begin_days()
+
+
+@shared_task(name="trading.sweep_stop")
+def sweep_stop(stop_id: int) -> None:
+    """Cancel what an emergency stop covers and whoever set it did not get to."""
+    stopping.sweep_stop(stop_id, seconds=20)

@@ -1,4 +1,4 @@
-"""Show operators accounts, orders and fills; the one command here is to cancel."""
+"""Show operators orders and fills; cancel, and decide about orders in review."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
 
-from apps.trading.models import Account, Event, Fill, Holding, Movement, Order
+from apps.trading.models import Event, Fill, Order
 from apps.trading.services.cancel import cancel_order
 from apps.trading.services.review import VERDICTS, decide_review
 from apps.trading.states import Status
@@ -20,16 +20,7 @@ from ohmycoins.core.money import plain
 LABELS = {
     "pending": "info", "submitting": "info", "open": "info", "partially_filled": "info", "cancelling": "info",
     "filled": "success", "unknown": "danger", "needs_review": "danger", "denied": "warning", "rejected": "warning",
-    "active": "success", "reduce_only": "warning", "inactive": "danger",
 }  # fmt: skip
-
-
-class HoldingInline(FactInline):
-    model = Holding
-
-
-class MovementInline(FactInline):
-    model = Movement
 
 
 class EventInline(FactInline):
@@ -40,20 +31,6 @@ class EventInline(FactInline):
 class FillInline(FactInline):
     model = Fill
     fields = ("executed_at", "quantity", "price", "value_aud", "fee_aud", "venue_fill_id")
-
-
-@admin.register(Account)
-class AccountAdmin(FactAdmin):
-    list_display = ("id", "user", "name", "venue", "mode", "state", "cash_aud", "created_at")
-    list_display_links = ("id", "name")
-    list_filter = ("venue", "mode", "status")
-    list_select_related = ("user",)
-    search_fields: ClassVar[tuple[str, ...]] = ("user__email", "name")
-    inlines = (HoldingInline, MovementInline)
-
-    @display(description="status", label=LABELS)
-    def state(self, account: Account) -> str:
-        return account.status
 
 
 @admin.register(Order)
@@ -91,7 +68,7 @@ class OrderAdmin(FactAdmin):
             else:
                 messages.success(request, f"Order {order.pk} is {decided.status}.")
                 return redirect("admin:trading_order_change", order.pk)
-        return render(request, "admin/trading/review.html", {
+        return render(request, "trading/review.html", {
             **self.admin_site.each_context(request), "title": f"Review of order {order.pk}", "order": order,
             "opts": self.opts, "asked": _asked(order), "reason": request.POST.get("reason", ""),
             "verdicts": [(name, meaning) for name, (_, meaning) in VERDICTS.items()],

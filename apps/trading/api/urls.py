@@ -1,6 +1,6 @@
-"""Route `/floor/accounts`, `/floor/orders` and `/credentials`."""
+"""Route `/floor/accounts`, `/floor/orders`, what holds them back, `/audit` and `/credentials`."""
 
-from apps.trading.api import credential_views, safety_views, views
+from apps.trading.api import audit_views, control_views, credential_views, safety_views, views
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
@@ -11,10 +11,14 @@ urlpatterns = [
     route(f"floor/accounts/{ID}/restore", safety_views.RestoreView),
     route("floor/safety", safety_views.SafetyView),
     route("floor/safety/limits", safety_views.LimitsView),
+    route("floor/emergency-stop", control_views.EmergencyStopView),
+    route("floor/emergency-stop/activate", control_views.EmergencyStopActivateView),
+    route("floor/emergency-stop/clear", control_views.EmergencyStopClearView),
     route("floor/orders", views.OrdersView),
     route(f"floor/orders/{ID}", views.OrderView),
     route(f"floor/orders/{ID}/events", views.OrderEventsView),
     route(f"floor/orders/{ID}/cancel", views.OrderCancelView),
+    route("audit/events", audit_views.EventsView),
     route("credentials/coinspot", credential_views.CredentialView),
     route("credentials/coinspot/validate", credential_views.CredentialValidateView),
 ]

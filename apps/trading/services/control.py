@@ -7,17 +7,34 @@ not do: a scope that was never stopped has no row to lock, every order would wri
 and readers keep passing a writer that waits, where an advisory lock makes them queue behind it.
 """
 
+import time
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import connection
+import structlog
+from django.db import OperationalError, connection, transaction
+from django.db.models import Q, QuerySet
 
-from apps.trading.models import Stop
+from apps.accounts.models import User
+from apps.trading.models import Account, Event, Stop
+from apps.trading.services.activation import NotPermitted
+from apps.trading.services.scopes import PERMISSION, Key, key_of, may_stop_all, read_key
+from ohmycoins.core import clock
+from ohmycoins.core.errors import Conflict, Invalid, Unavailable
 from ohmycoins.core.locks import advisory_lock
+
+log = structlog.get_logger(__name__)
 
 GATE = "trading.stop"
 UNREADABLE = "unreadable"
 ACTIVE, REDUCE_ONLY, HALTED = Stop.State.ACTIVE, Stop.State.REDUCE_ONLY, Stop.State.HALTED
 STRICTNESS = {state.value: rank for rank, state in enumerate((ACTIVE, REDUCE_ONLY, HALTED))}
+CLEARED = "stop.cleared"
+TYPES = {ACTIVE: CLEARED, REDUCE_ONLY: "stop.reduce_only", HALTED: "stop.halted"}
+LONGEST_REASON = 300
+# A change waits this long for claims to let it through: a connection gives up after 3 s, so it asks again.
+PATIENCE_SECONDS = 30.0
+LOCK_TIMEOUT, DEADLOCK = "55P03", "40P01"  # PostgreSQL, appendix A
 
 # The rows that apply to an order, and those of which nobody can say to what they apply.
 STANDING = """
@@ -76,3 +93,139 @@ def standing_stop(*, user_id: int, account_id: int, algorithm_id: int | None, co
         if STRICTNESS[state] > STRICTNESS[strictest.state]:
             strictest = StopView(state, f"{scope}:{target}" if target else scope)
     return strictest
+
+
+def trip(
+    *, scope: str, state: str, reason: str, actor: User | None, inputs: dict[str, Any] | None = None
+) -> Stop:
+    """Stop `scope` and return its row; the same state again changes nothing.
+
+    Committed on return: whatever did not see it was claimed before, nothing is claimed after. `actor`
+    None is who has a shell on the machine. Orders in flight are `stopping.sweep_stop`'s. Raises Invalid,
+    NotPermitted, NoSuchAccount, NoSuchTarget, or Unavailable when claims held the gate for 30 s.
+    """
+    if state not in (REDUCE_ONLY, HALTED):
+        raise Invalid(f"state={state!r} is not one of: {REDUCE_ONLY.value}, {HALTED.value}")
+    return _change(read_key(scope, actor), Stop.State(state), _checked(reason), actor, inputs or {})
+
+
+def clear(*, scope: str | Stop, reason: str, actor: User | None) -> Stop:
+    """Let `scope`, or what a row is about, trade again. What was cancelled stays cancelled.
+
+    Raises as `trip` does, Conflict when it is not stopped.
+    """
+    if isinstance(scope, Stop):
+        if not may_stop_all(actor):
+            raise NotPermitted(f"This needs the permission {PERMISSION}.")
+        key = key_of(scope)
+    else:
+        key = read_key(scope, actor)
+    return _change(key, ACTIVE, _checked(reason), actor, {})
+
+
+def stops_seen_by(user: User) -> QuerySet[Stop]:
+    """Give the rows that apply to the user, or all to who may change all, the global one first."""
+    rows = Stop.objects.order_by("id")
+    return rows if may_stop_all(user) else rows.filter(Q(user=None) | Q(user=user))
+
+
+def state_for(user: User) -> str:
+    """Give the strictest state that everything of the user's is in."""
+    return standing_stop(user_id=user.pk, account_id=0, algorithm_id=None, coin_type="").state
+
+
+def _checked(reason: str) -> str:
+    reason = reason.strip()
+    if not reason or len(reason) > LONGEST_REASON:
+        raise Invalid(f"reason: say why, in 1 to {LONGEST_REASON} characters")
+    return reason
+
+
+def _change(key: Key, state: Stop.State, reason: str, actor: User | None, inputs: dict[str, Any]) -> Stop:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with transaction.atomic(durable=True):
+                return _change_once(key, state, reason, actor, inputs)
+        except OperationalError as error:
+            if not is_contention(error):
+                raise
+            if time.monotonic() >= deadline:
+                log.exception("stop.gate_held", scope=key.name, state=state)
+                raise Unavailable(
+                    f"The emergency stop of {key.name} was NOT changed: for {PATIENCE_SECONDS:.0f} s orders"
+                    " kept what it needs. Try again.", code="STOP_NOT_CHANGED",
+                ) from error  # fmt: skip
+            log.warning("stop.waiting", scope=key.name, state=state)
+
+
+def is_contention(error: Exception) -> bool:
+    """Tell whether the database gave up only because others held what was asked for."""
+    return getattr(error.__cause__, "sqlstate", "") in (LOCK_TIMEOUT, DEADLOCK)
+
+
+def _change_once(
+    key: Key, state: Stop.State, reason: str, actor: User | None, inputs: dict[str, Any]
+) -> Stop:
+    _lock_accounts(key)
+    advisory_lock(GATE)
+    stop = (
+        Stop.objects.select_for_update(no_key=True)
+        .filter(scope=key.scope, target=key.target, user=key.user_id)
+        .first()
+    )
+    if stop is None:
+        stop = Stop(scope=key.scope, target=key.target, user_id=key.user_id, state=ACTIVE)
+    # Without its row everything is halted: writing it is a change, whatever it says.
+    before = stop.state if stop.pk or key.scope != Stop.Scope.GLOBAL else UNREADABLE
+    if before == state:
+        if state == ACTIVE:
+            raise Conflict(f"{key.name} is not stopped.", code="STOP_STATE")
+        return stop
+    if (
+        STRICTNESS[state] < STRICTNESS.get(before, STRICTNESS[HALTED])
+        and actor
+        and _is_held_by_others(stop, actor)
+    ):
+        raise NotPermitted(f"Operators stopped {key.name}: it takes the permission {PERMISSION} to relax it.")
+    stop.state, stop.reason, stop.fence = state, reason, stop.fence + 1
+    stop.changed_at, stop.changed_by = clock.now(), actor_name(actor)
+    stop.save()
+    Event.objects.create(
+        account_id=key.account_id, type=TYPES[state], from_status=before, to_status=state, at=stop.changed_at,
+        actor=stop.changed_by, reason=reason, inputs=inputs
+        | {"scope": key.name, "user": key.user_id, "stop": stop.pk, "fence": stop.fence},
+    )  # fmt: skip
+    log.warning("stop.changed", stop_id=stop.pk, scope=key.name, state=state, fence=stop.fence)
+    return stop
+
+
+def history_of(stop: Stop) -> QuerySet[Event]:
+    """Give the events of the stop's changes, newest first."""
+    events = Event.objects.filter(account=key_of(stop).account_id, order=None, type__startswith="stop.")
+    return events.filter(inputs__stop=stop.pk).order_by("-id")
+
+
+def _is_held_by_others(stop: Stop, actor: User) -> bool:
+    """Tell whether someone else than `actor` took part in stopping it, and `actor` may not overrule them."""
+    if may_stop_all(actor):
+        return False
+    for event in history_of(stop):
+        if event.type == CLEARED:
+            break
+        if event.actor != actor_name(actor):
+            return True
+    return False
+
+
+def _lock_accounts(key: Key) -> None:
+    accounts = Account.objects.locked().order_by("id")
+    if key.scope == Stop.Scope.USER:
+        list(accounts.filter(user=key.user_id).values_list("pk"))
+    elif key.account_id is not None:
+        list(accounts.filter(pk=key.account_id).values_list("pk"))
+
+
+def actor_name(actor: User | None) -> str:
+    """Say who acted as the trail spells it."""
+    return "manage.py" if actor is None else f"user:{actor.pk}"
