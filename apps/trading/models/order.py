@@ -15,6 +15,7 @@ from ohmycoins.core import clock
 from ohmycoins.core.fields import AudField, PriceField, QuantityField, not_negative
 from ohmycoins.core.money import ZERO
 
+STATUS_CHOICES = [(status, status) for status in values(Status)]
 _IN_FLIGHT = ", ".join(f"'{status}'" for status in values(IN_FLIGHT))
 # Reserving more than there is fails whoever asks. What the venue reports is a fact and passes: fills only
 # lower reservations, and orders made elsewhere are not ours to refuse.
@@ -75,7 +76,7 @@ class Order(models.Model):
     valued_price = PriceField(
         null=True, help_text="What limits value a coin of it at: the ask, or its price."
     )
-    status = models.CharField(max_length=16, choices=[(status, status) for status in values(Status)])
+    status = models.CharField(max_length=16, choices=STATUS_CHOICES)
     filled_quantity = QuantityField(default=0)
     average_fill_price = PriceField(null=True, help_text="Mean price of its fills, AUD per coin.")
     fee_aud = AudField(default=0)
