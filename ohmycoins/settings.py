@@ -222,6 +222,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "EntryOriginEnum": "apps.ledgers.models.entry.Entry.Origin",
+        "OrderOriginEnum": "apps.trading.models.order.Order.Origin",
+        "AccountStatusEnum": "apps.trading.models.account.Account.Status",
+        "OrderStatusEnum": "apps.trading.models.order.STATUS_CHOICES",
+    },
     "PREPROCESSING_HOOKS": ["ohmycoins.core.api.routes.without_trailing_slash"],
 }
 
@@ -271,6 +277,7 @@ LEDGER_RETENTION_DAYS = env.int("LEDGER_RETENTION_DAYS", default=0)
 
 COLLECTORS = {
     "coinspot_prices": "apps.ledgers.collectors.coinspot_prices.CoinspotPrices",
+    "coinspot_depth": "apps.ledgers.collectors.coinspot_depth.CoinspotDepth",
     "coinspot_announcements": "apps.ledgers.collectors.coinspot_announcements.CoinspotAnnouncements",
     "sec_edgar_api": "apps.ledgers.collectors.sec_edgar_api.SecEdgarApi",
     "reddit_api": "apps.ledgers.collectors.reddit_api.RedditApi",

@@ -17,7 +17,9 @@ from apps.ledgers.models import (
     CatalystEvent,
     CollectionRun,
     Cut,
+    Depth,
     Fundamental,
+    LatestDepth,
     LatestPrice,
     News,
     OnChainMetric,
@@ -217,6 +219,34 @@ class LatestPriceAdmin(FactAdmin):
     list_display = ("coin_type", "market", "bid", "ask", "last", "occurred_at", "observed_at")
     list_filter = (TypeFilter, MarketFilter)
     exclude = ("price",)
+
+
+@admin.register(Depth)
+class DepthAdmin(FactAdmin):
+    list_display = (
+        "coin_type", "market", "best_bid", "best_ask", "levels", "crossed", "occurred_at", "observed_at", "origin",
+    )  # fmt: skip
+    list_filter = (TypeFilter, MarketFilter, "crossed", "origin", OCCURRED)
+    ordering = ("-occurred_at", "-id")
+
+    @display(description="best bid")
+    def best_bid(self, depth: Depth) -> str:
+        return " × ".join(depth.bids[0]) if depth.bids else "–"
+
+    @display(description="best ask")
+    def best_ask(self, depth: Depth) -> str:
+        return " × ".join(depth.asks[0]) if depth.asks else "–"
+
+    @display(description="levels")
+    def levels(self, depth: Depth) -> str:
+        return f"{len(depth.bids)} + {len(depth.asks)}"
+
+
+@admin.register(LatestDepth)
+class LatestDepthAdmin(FactAdmin):
+    list_display = ("coin_type", "market", "depth", "seen_at")
+    list_filter = (TypeFilter, MarketFilter)
+    list_select_related = ("depth",)
 
 
 @admin.register(Candle)

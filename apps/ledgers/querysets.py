@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Avg, Case, DurationField, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 
 if TYPE_CHECKING:
-    from apps.ledgers.models import CollectionRun, LatestPrice, Source  # noqa: F401
+    from apps.ledgers.models import CollectionRun, LatestDepth, LatestPrice, Source  # noqa: F401
 
 RECENT_RUNS = 20
 AHEAD = timedelta(minutes=5)  # clocks differ by that much; an entry dated later is not believed
@@ -52,6 +52,9 @@ class LatestPriceQuerySet(QuerySet["LatestPrice"]):
     def in_aud(self) -> Self:
         return self.filter(market="AUD")
 
+    def observed_since(self, instant: datetime) -> Self:
+        return self.filter(observed_at__gte=instant)
+
     def price_ids_as_of(self, instant: datetime) -> QuerySet[LatestPrice, int | None]:
         """Give for each market the id of the price that was its newest at `instant`, if any."""
         from apps.ledgers.models import Price
@@ -62,6 +65,17 @@ class LatestPriceQuerySet(QuerySet["LatestPrice"]):
             .order_by("-occurred_at", "-id")
         )
         return self.annotate(known_id=Subquery(newest.values("id")[:1])).values_list("known_id", flat=True)
+
+
+class LatestDepthQuerySet(QuerySet["LatestDepth"]):
+    """The newest depth of each market."""
+
+    def in_aud(self) -> Self:
+        return self.filter(market="AUD")
+
+    def seen_since(self, instant: datetime) -> Self:
+        """Keep markets whose order book was read at `instant` or later, changed or not."""
+        return self.filter(seen_at__gte=instant)
 
 
 class CollectionRunQuerySet(QuerySet["CollectionRun"]):

@@ -1,10 +1,13 @@
 """Carry what parsers found, as immutable values without Django."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
+
+DEEPEST = 20  # levels that are kept of each side of an order book
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,30 @@ class PriceRecord:
     bid: Decimal
     ask: Decimal
     last: Decimal
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What an order book offers, or wants, at one price: AUD (or the market's coin) per one coin."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+def levels_of(written: Sequence[Sequence[str]]) -> tuple[Level, ...]:
+    """Read levels as the ledger keeps them: [price, quantity], each a plain decimal string."""
+    return tuple(Level(Decimal(price), Decimal(quantity)) for price, quantity in written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthRecord:
+    """The top of a market's order book in one minute; bids dearest first, asks cheapest first."""
+
+    coin_type: str
+    market: str
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
     occurred_at: datetime
 
 
@@ -112,6 +139,9 @@ class EventRecord(ItemRecord):
     impact_score: int
 
 
+Record: TypeAlias = PriceRecord | DepthRecord | ItemRecord
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """An item that was left out, and why."""
@@ -124,7 +154,7 @@ class Reject:
 class Parsed:
     """What one page held."""
 
-    records: tuple[PriceRecord | ItemRecord, ...]
+    records: tuple[Record, ...]
     rejects: tuple[Reject, ...] = ()
     unpriced: tuple[str, ...] = ()
     """Markets that the venue itself prices "NaN": known, without a price, and not an error."""

@@ -15,15 +15,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 
 from apps.trading.records import BUY, VenueOrder, VenueTrade
 from ohmycoins.core.money import ZERO
 
 # How far the venue's clock may lie from ours.
 CLOCK_SKEW = timedelta(seconds=60)
-# Beyond so many trades that could be meant, looking for those that add up is not worth it.
-MOST_TRADES = 14
+# How many sets of trades are looked at before a search is given up; a second's work.
+MOST_STEPS = 100_000
+# Of ways that a person is to choose from.
+MOST_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,26 @@ class Wanted:
     venue_order_id: str | None = None
     filled: Decimal = ZERO
     """What we recorded of it already."""
+    ended: bool = False
+    """Whether it is filled or cancelled as far as we know: a late trade may still complete it."""
+    in_review: bool = False
+    """Whether a person is looking at it: it takes trades that name it, and no others."""
+
+
+class Unsearchable(Exception):
+    """There are too many ways to add the trades up; which is the right one was not found out."""
+
+
+class Budget:
+    """Count the steps of a search, and end it when it takes too many."""
+
+    def __init__(self, steps: int = MOST_STEPS) -> None:
+        self.steps = steps
+
+    def spend(self) -> None:
+        self.steps -= 1
+        if self.steps < 0:
+            raise Unsearchable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +75,6 @@ class Candidate:
     trades: tuple[VenueTrade, ...]
     at: datetime
 
-    @property
-    def name(self) -> str:
-        """Tell it from the others: the venue's id, or the first trade's key."""
-        return self.venue_order_id or self.trades[0].key
-
 
 @dataclass(slots=True)
 class Finding:
@@ -66,7 +83,7 @@ class Finding:
     remaining: Decimal | None
     """Coins still on the book; None when the order is not listed."""
     trades: list[VenueTrade] = field(default_factory=list)
-    """New trades of its own: with them, what is left and what is filled come to its amount."""
+    """New trades of its own."""
     loose: list[VenueTrade] = field(default_factory=list)
     """New trades that may be its own, but that do not make its amount come out."""
     doubtful: bool = False
@@ -77,8 +94,10 @@ def candidates(wanted: Wanted, orders: Iterable[VenueOrder], trades: Sequence[Ve
     """Give everything at the venue that the order may have become, oldest first.
 
     `orders` and `trades` are those that no order of ours is linked to. An order on the book counts when
-    what is left of it and trades that could be its own come to the exact amount.
+    what is left of it and trades that could be its own come to the exact amount; it takes trades that do
+    not name it only where there is one way to. Raises Unsearchable.
     """
+    budget = Budget()
     fitting = [trade for trade in trades if _could_be(trade, wanted)]
     named = defaultdict(list)
     for trade in fitting:
@@ -91,16 +110,16 @@ def candidates(wanted: Wanted, orders: Iterable[VenueOrder], trades: Sequence[Ve
         if not _is_like(order, wanted):
             continue
         missing = wanted.quantity - order.remaining - _sum(own)
-        for part in _summing_to(missing, [] if own else nameless):
+        ways = list(islice(_summing_to(missing, [] if own else nameless, budget), 2))
+        if ways:
+            part = ways[0] if len(ways) == 1 else ()
             found.append(Candidate(order.id, order.remaining, (*own, *part), order.created_at))
-            break  # the same order however its trades are chosen
     for order_id, own in named.items():
         if _sum(own) == wanted.quantity:
             found.append(Candidate(order_id, ZERO, tuple(own), own[0].at))
     if not found:
-        found = [
-            Candidate(None, ZERO, part, part[0].at) for part in _summing_to(wanted.quantity, nameless) if part
-        ]
+        ways = list(islice(_summing_to(wanted.quantity, nameless, budget), MOST_SHOWN))
+        found = [Candidate(None, ZERO, part, part[0].at) for part in ways]
     return sorted(found, key=lambda candidate: candidate.at)
 
 
@@ -146,59 +165,93 @@ def _give(order: Wanted, own: list[VenueTrade], finding: Finding) -> None:
 
 
 def _deal(owners: list[Wanted], trades: list[VenueTrade], findings: dict[int, Finding]) -> list[VenueTrade]:
-    """Deal trades without an order's id out to `owners`; give those that fit none of them."""
+    """Deal trades without an order's id out to `owners`; give those that fit none of them.
+
+    What left the book must have been traded; an order that is gone from it may also have been cancelled,
+    and take nothing. Of all ways to deal, those that leave the fewest orders without an
+    explanation count; what they agree on is dealt, and what they do not is doubtful.
+    """
     missing = {order.id: _missing(order, findings[order.id]) for order in owners}
-    hungry = [order for order in owners if missing[order.id] > 0]
-    ways = list(islice(_ways(hungry, trades, missing), 2))
-    if len(ways) == 1:
-        for order_id, part in ways[0].items():
-            findings[order_id].trades += part
-        dealt = {trade.key for part in ways[0].values() for trade in part}
-        return [trade for trade in trades if trade.key not in dealt]
+    hungry = [
+        order
+        for order in owners
+        if missing[order.id] > 0 and not order.in_review and any(_could_be(trade, order) for trade in trades)
+    ]
+    try:
+        best = _best_ways(hungry, trades, missing, findings)
+    except Unsearchable:
+        best = []
+    for order in hungry:
+        finding, parts = findings[order.id], {way[order.id] for way in best}
+        if len(parts) == 1:
+            finding.trades += parts.pop()
+        else:
+            finding.doubtful = True
+    dealt = {trade.key for order in hungry for trade in findings[order.id].trades}
+    left = [trade for trade in trades if trade.key not in dealt]
     for order in hungry:
         finding = findings[order.id]
-        finding.loose = [trade for trade in trades if _could_be(trade, order)]
-        # Alone, and gone from the book with less than it asked for, it may have been cancelled.
-        alone = len(hungry) == 1 and finding.remaining is None
-        finding.doubtful = bool(finding.loose) and not (alone and _sum(finding.loose) < missing[order.id])
+        if _missing(order, finding) > 0 and (finding.doubtful or not order.ended):
+            finding.loose = [trade for trade in left if _could_be(trade, order)]
+            if finding.remaining is not None or _sum(finding.loose) > _missing(order, finding):
+                finding.doubtful = finding.doubtful or bool(finding.loose)
+        finding.doubtful = finding.doubtful and bool(finding.loose)
     claimed = {trade.key for order in hungry for trade in findings[order.id].loose}
-    return [trade for trade in trades if trade.key not in claimed]
+    return [trade for trade in left if trade.key not in claimed]
+
+
+def _best_ways(
+    hungry: list[Wanted], trades: list[VenueTrade], missing: dict[int, Decimal], findings: dict[int, Finding]
+) -> list[dict[int, tuple[VenueTrade, ...]]]:
+    """Give the ways to deal that leave the fewest orders without an explanation. Raises Unsearchable."""
+    must = {order.id for order in hungry if findings[order.id].remaining is not None}
+    ways = list(_ways(hungry, trades, missing, must, Budget()))
+    explained = [sum(bool(part) for part in way.values()) for way in ways]
+    return [way for way, count in zip(ways, explained, strict=True) if count == max(explained)]
 
 
 def _ways(
-    orders: list[Wanted], trades: list[VenueTrade], missing: dict[int, Decimal]
+    orders: list[Wanted],
+    trades: list[VenueTrade],
+    missing: dict[int, Decimal],
+    must: set[int],
+    budget: Budget,
 ) -> Iterator[dict[int, tuple[VenueTrade, ...]]]:
-    """Give the ways in which every order gets trades that come to what it misses."""
+    """Give the ways in which orders get trades that come to what they miss, or, unless they must, none."""
     if not orders:
         yield {}
         return
     order, *others = orders
-    for part in _summing_to(missing[order.id], [trade for trade in trades if _could_be(trade, order)]):
+    fitting = [trade for trade in trades if _could_be(trade, order)]
+    for part in chain(_summing_to(missing[order.id], fitting, budget), [] if order.id in must else [()]):
         keys = {trade.key for trade in part}
-        for rest in _ways(others, [trade for trade in trades if trade.key not in keys], missing):
-            yield {order.id: part} | rest
+        rest = [trade for trade in trades if trade.key not in keys]
+        for way in _ways(others, rest, missing, must, budget):
+            yield {order.id: part} | way
 
 
-def _summing_to(total: Decimal, trades: Sequence[VenueTrade]) -> Iterator[tuple[VenueTrade, ...]]:
-    """Give the sets of trades that come to exactly `total`: a single one if there is, else any."""
-    if total == 0:
-        yield ()
-        return
-    single = [(trade,) for trade in trades if trade.quantity == total]
-    if single:
-        yield from single
-    elif total > 0 and len(trades) <= MOST_TRADES:
-        yield from _subsets(total, tuple(trades))
+def _summing_to(
+    total: Decimal, trades: Sequence[VenueTrade], budget: Budget
+) -> Iterator[tuple[VenueTrade, ...]]:
+    """Give the sets of trades that come to exactly `total`. Raises Unsearchable."""
+    ordered = sorted(trades, key=lambda trade: trade.quantity, reverse=True)
+    rests = [ZERO]
+    for trade in reversed(ordered):
+        rests.append(rests[-1] + trade.quantity)
+    rests.reverse()  # rests[n] is what the trades from the nth on come to
 
-
-def _subsets(total: Decimal, trades: tuple[VenueTrade, ...]) -> Iterator[tuple[VenueTrade, ...]]:
-    for place, trade in enumerate(trades):
-        left = total - trade.quantity
+    def search(left: Decimal, place: int) -> Iterator[tuple[VenueTrade, ...]]:
+        budget.spend()
         if left == 0:
-            yield (trade,)
-        elif left > 0:
-            for rest in _subsets(left, trades[place + 1 :]):
-                yield (trade, *rest)
+            yield ()
+        elif left > 0 and rests[place] >= left:
+            trade = ordered[place]
+            for others in search(left - trade.quantity, place + 1):
+                yield (trade, *others)
+            yield from search(left, place + 1)
+
+    for part in search(total, 0):
+        yield tuple(sorted(part, key=lambda trade: trade.at))
 
 
 def _is_like(order: VenueOrder, wanted: Wanted) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +12,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.ledgers.models import LatestPrice
 from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, UNRESOLVED, Status
+
+LATE_TRADES = timedelta(hours=48)
 
 if TYPE_CHECKING:
     from apps.trading.models import Account, Order
@@ -65,6 +68,21 @@ class OrderQuerySet(QuerySet["Order"]):
         """Keep orders that rest at their venue, or rested there when it was last read."""
         return self.filter(status__in=RESTING | {Status.CANCELLING})
 
+    def watched(self, now: datetime, venue_ids: Collection[str] = ()) -> Self:
+        """Keep orders that their venue may still say something new of, and those that it speaks of now.
+
+        A late trade may complete an order up to two days after it was sent or its cancel was asked for.
+        """
+        recent = now - LATE_TRADES
+        known = Q(venue_order_id__isnull=False)
+        ended = Q(status__in=(Status.CANCELLED, Status.FILLED))
+        return self.filter(
+            Q(status__in=RESTING | {Status.CANCELLING})
+            | (known & Q(status=Status.NEEDS_REVIEW))
+            | (known & ended & (Q(submitted_at__gte=recent) | Q(cancel_requested_at__gte=recent)))
+            | Q(venue_order_id__in=venue_ids)
+        )
+
     def first_locked(self) -> Order | None:
         """Lock and give the oldest."""
         return self.select_for_update(no_key=True, of=("self",)).order_by("id").first()
@@ -84,12 +102,12 @@ class OrderQuerySet(QuerySet["Order"]):
         )
 
     def twins(
-        self, account: Account, coin_type: str, side: str, limit_price: Decimal, *, since: datetime
-    ) -> QuerySet[Order, Decimal | None]:
-        """Give the amounts of orders that the venue could not tell apart but for their amount."""
+        self, account: Account, coin_type: str, side: str, *, since: datetime
+    ) -> QuerySet[Order, tuple[Decimal | None, Decimal | None]]:
+        """Give (amount, price) of the orders that a lost one could be taken for."""
         return (
-            self.filter(account=account, coin_type=coin_type, side=side, limit_price=limit_price)
-            .filter(created_at__gte=since)
+            self.filter(account=account, coin_type=coin_type, side=side)
+            .filter(Q(created_at__gte=since) | Q(status__in=IN_FLIGHT))
             .exclude(status=Status.DENIED)
-            .values_list("quantity", flat=True)
+            .values_list("quantity", "limit_price")
         )

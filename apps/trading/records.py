@@ -183,6 +183,8 @@ class VenueTransfer:
     coin_type: str
     quantity: Decimal
     at: datetime
+    repeated: bool = False
+    """Whether the same list holds a row before it that says the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,22 @@ class Reading:
     transfers: tuple[VenueTransfer, ...] = ()
     balances: dict[str, Decimal] | None = None
     """Coins by symbol, AUD among them; what rests on orders is in them."""
+
+    @property
+    def venue_ids(self) -> set[str]:
+        """Give the ids of all orders that it speaks of."""
+        return {order.id for order in self.orders} | {
+            trade.order_id for trade in self.trades if trade.order_id
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the venue says it placed."""
+
+    id: str
+    quantity: Decimal
+    limit_price: Decimal
 
 
 @dataclass(frozen=True, slots=True)

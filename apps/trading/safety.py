@@ -51,7 +51,7 @@ def reserve(
     return Sizing(quantity, limit_price, valued_price, reserved_aud=cost, reserved_quantity=ZERO)
 
 
-def unlike(quantity: Decimal, taken: Collection[Decimal], price: Decimal) -> Decimal | None:
+def unlike(quantity: Decimal, taken: Collection[Decimal | None], price: Decimal) -> Decimal | None:
     """Lower `quantity` in its last digits until it is none of `taken`; None when that takes too much.
 
     The venue gives orders no name of ours: the exact amount is what an order is known by when its
@@ -132,14 +132,14 @@ def _funds(ticket: Ticket, sizing: Sizing, standing: Standing) -> Iterator[Denia
         yield _beyond(
             "ORDER_TOO_LARGE", "The order is worth more than one order may be.", largest, sizing.value_aud
         )
-    if sizing.reserved_aud > standing.available_aud:
+    if ticket.side == BUY and sizing.reserved_aud > standing.available_aud:
         yield _beyond(
             "INSUFFICIENT_CASH",
             f"The order may cost A${plain(sizing.reserved_aud)} with its fee and a market order's margin;"
             f" A${plain(standing.available_aud)} is free.",
             standing.available_aud, sizing.reserved_aud,
         )  # fmt: skip
-    if sizing.reserved_quantity > standing.available_quantity:
+    if ticket.side != BUY and sizing.reserved_quantity > standing.available_quantity:
         yield _beyond(
             "INSUFFICIENT_HOLDINGS",
             f"{plain(standing.available_quantity)} {ticket.coin_type} can be sold, orders in flight"

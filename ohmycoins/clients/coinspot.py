@@ -11,7 +11,7 @@ The paths that this client can call stand in `READ_PATHS` and `TRADE_PATHS`; no 
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,8 @@ from ohmycoins.core.sites import Site
 
 LATEST = "/pubapi/v2/latest"
 LATEST_SECONDS = 12.0  # three tries fit into a minute
+OPEN_ORDERS = "/pubapi/v2/orders/open"
+OPEN_ORDERS_SECONDS = 5.0  # one of many pages
 
 READ_PATHS = frozenset(
     f"/api/v2/ro/{path}"
@@ -153,8 +155,20 @@ def fetch_latest() -> Page:
 
     Raises TransientError or PermanentError (see `core.sites`).
     """
-    site = Site(name="coinspot", user_agent=settings.COINSPOT_USER_AGENT, calls=900, per_seconds=60)
-    return site.get(settings.COINSPOT_URL + LATEST, total_seconds=LATEST_SECONDS)
+    return _site().get(settings.COINSPOT_URL + LATEST, total_seconds=LATEST_SECONDS)
+
+
+def fetch_open_orders(coin_type: str) -> Page:
+    """Get the public order book of a coin against AUD, which is asked for by no market's name.
+
+    Raises TransientError or PermanentError (see `core.sites`).
+    """
+    url = f"{settings.COINSPOT_URL}{OPEN_ORDERS}/{coin_type.lower()}"
+    return _site().get(url, about=coin_type, total_seconds=OPEN_ORDERS_SECONDS)
+
+
+def _site() -> Site:
+    return Site(name="coinspot", user_agent=settings.COINSPOT_USER_AGENT, calls=900, per_seconds=60)
 
 
 def status(nonce: int, *, read_only: bool = False) -> Call:
@@ -195,13 +209,16 @@ def open_orders(nonce: int) -> Call:
     return prepare("/api/v2/ro/my/orders/market/open", nonce)
 
 
-def completed_orders(nonce: int, *, since: date, until: date) -> Call:
-    """Ask for the trades of [since, until], both days included (UTC); at most 500."""
+def completed_orders(nonce: int, *, since: date, until: date | datetime) -> Call:
+    """Ask for the trades of [since, until], both days included (UTC); at most 500, the newest.
+
+    `until` may be an instant, for paging within a day; it goes as epoch milliseconds.
+    """
     return prepare(
         "/api/v2/ro/my/orders/completed",
         nonce,
         startdate=since.isoformat(),
-        enddate=until.isoformat(),
+        enddate=int(until.timestamp() * 1000) if isinstance(until, datetime) else until.isoformat(),
         limit=PAGE_ROWS,
     )
 

@@ -72,7 +72,8 @@ class CompletedOrder:
     @property
     def digest(self) -> str:
         """Give the same 32 hex digits for the same trade every time it is listed."""
-        return _digest(self.side, self.kind, self.coin, self.market, self.amount, self.at, self.rate)
+        said = (self.side, self.kind, self.coin, self.market, self.amount, self.at, self.rate)
+        return _digest(*said) if self.order_id is None else _digest(*said, self.order_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,21 @@ class DeadlineAdapter(HTTPAdapter):
         self._timer: threading.Timer | None = None
         super().__init__()
 
+    @property
+    def connected(self) -> bool:
+        """Tell whether a connection ever stood, its TLS included: only then can anything have been sent."""
+        return bool(self._sockets)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
-        manager: PoolManager = self.poolmanager
+        self._use_watched(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> PoolManager:
+        manager: PoolManager = super().proxy_manager_for(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self._use_watched(manager)
+        return manager
+
+    def _use_watched(self, manager: PoolManager) -> None:
         manager.pool_classes_by_scheme = {"http": self._pool(HTTPConnectionPool, HTTPConnection),
                                           "https": self._pool(HTTPSConnectionPool, HTTPSConnection)}  # fmt: skip
 

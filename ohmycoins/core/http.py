@@ -57,12 +57,12 @@ class Ask:
 
     url: str
     method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     accept: tuple[str, ...] = JSON
     statuses: tuple[int, ...] = (200,)
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     total_seconds: float = TOTAL_SECONDS
     max_bytes: int = MAX_BYTES
 
@@ -90,11 +90,12 @@ def request(ask: Ask) -> Page:
     """
     deadline = time.monotonic() + ask.total_seconds
     url, headers, params = ask.url, dict(ask.headers), dict(ask.params)
+    adapter = DeadlineAdapter(deadline)
     try:
         with requests.Session() as session:
             session.headers["Accept-Encoding"] = "gzip, deflate"
             for scheme in ("http://", "https://"):
-                session.mount(scheme, DeadlineAdapter(deadline))
+                session.mount(scheme, adapter)
             for _ in range(REDIRECTS + 1):
                 with session.request(
                     ask.method, url, params=params, headers=headers, data=ask.body,
@@ -105,14 +106,14 @@ def request(ask: Ask) -> Page:
                     url, headers = _follow(answer, ask, headers)
                     params = {}  # the new address says it all
     except requests.ConnectTimeout as error:
-        raise TransientError(f"{ask.where} did not answer in time", unsent=True) from error
+        raise TransientError(f"{ask.where} did not answer in time", unsent=not adapter.connected) from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise TransientError(f"{ask.where} did not answer in time") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         if time.monotonic() > deadline:
             raise TransientError(f"{ask.where} was still sending after its time was up") from error
         message = f"{ask.where} could not be reached: {_reason(error)}"
-        raise TransientError(message, unsent=_never_connected(error)) from error
+        raise TransientError(message, unsent=_never_connected(error) and not adapter.connected) from error
     except ValueError as error:  # requests looks at the redirect's address before we do
         raise PermanentError(f"{ask.where} redirects to what is no address") from error
     raise PermanentError(f"{ask.where} redirected more than {REDIRECTS} times")
@@ -178,7 +179,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _never_connected(error: Exception) -> bool:
-    """Tell whether the name, the connection or its TLS failed: then nothing was sent over it."""
+    """Tell whether an error is one of making a connection. TLS may also break later, after the request."""
     if isinstance(error, requests.exceptions.SSLError):
         return True
     cause: BaseException | None = error

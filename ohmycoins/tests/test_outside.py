@@ -75,6 +75,7 @@ def test_schema_is_valid_and_names_every_path() -> None:
         "users/me",
         "collectors",
         "ledgers/exchange/prices",
+        "ledgers/exchange/depth",
         "floor/orders",
         "floor/pnl/summary",
     ):
@@ -103,7 +104,7 @@ def test_session_login_needs_the_csrf_token() -> None:
 
 ADMIN_PAGES = [
     "", "accounts/user/", "accounts/user/add/", "auth/group/", "knox/authtoken/", "ledgers/source/",
-    "ledgers/collectionrun/", "ledgers/price/", "ledgers/latestprice/", "trading/account/", "trading/order/",
+    "ledgers/collectionrun/", "ledgers/price/", "ledgers/latestprice/", "ledgers/depth/", "ledgers/latestdepth/", "trading/account/", "trading/order/",
     "trading/fill/", "pnl/lot/", "pnl/match/", "pnl/closing/", "pnl/position/", "pnl/dailytotal/",
     "pnl/bookingfailure/", "django_celery_beat/periodictask/", "django_celery_beat/periodictask/add/",
     "django_celery_beat/crontabschedule/", "django_celery_beat/intervalschedule/",

@@ -23,7 +23,7 @@ DAY_SECONDS = 86_400
 AGENT = {"User-Agent": "ohmycoins tests test@example.com"}
 ARTICLES = "/api/v2/help_center/en-us/articles.json?sort_by=created_at&sort_order=desc&per_page=100"
 PATHS = (
-    "/pubapi/v2/latest", ARTICLES, "/hc/en-us/categories/360000000000-announcements", "/submissions/CIK0001679788.json",
+    "/pubapi/v2/latest", "/pubapi/v2/orders/open/btc", ARTICLES, "/hc/en-us/categories/360000000000-announcements", "/submissions/CIK0001679788.json",
     "/submissions/CIK0001050446-submissions-001.json", "/r/Bitcoin/hot.json?limit=25&raw_json=1", "/r/altcoin/hot.rss",
     "/tvl/aave", "/summary/fees/lido?dataType=dailyFees", "/v2/chains", "/v2/historicalChainTvl/Solana", "/protocol/gmx",
     "/api/free/v1/posts/?auth_token=k", "/api/developer/v2/posts/?auth_token=k", "/feeds/decrypt.xml",

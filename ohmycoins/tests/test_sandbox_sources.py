@@ -53,6 +53,29 @@ def test_coinspot_answers_one_coin_or_says_what_is_wrong(sandbox: Sandbox) -> No
         assert (answer.status_code, answer.json()) == (400, {"status": "error", "message": message})
 
 
+def test_coinspot_s_books_begin_at_the_bid_and_the_ask(sandbox: Sandbox) -> None:
+    prices = read(sandbox, "/pubapi/v2/latest")["prices"]
+    for path, key, market in (
+        ("btc", "btc", "BTC/AUD"),
+        ("DOGE", "doge", "DOGE/AUD"),
+        ("btc/usdt", "btc_usdt", "BTC/USDT"),
+    ):
+        book = read(sandbox, f"/pubapi/v2/orders/open/{path}")
+        buys, sells = book["buyorders"], book["sellorders"]
+        assert buys[0].keys() == sells[0].keys() == {"amount", "rate", "total", "coin", "market"}
+        assert {order["market"] for order in buys + sells} == {market}
+        assert (buys[0]["rate"], sells[0]["rate"]) == (float(prices[key]["bid"]), float(prices[key]["ask"]))
+        assert [order["rate"] for order in buys] == sorted({order["rate"] for order in buys}, reverse=True)
+        assert [order["rate"] for order in sells] == sorted({order["rate"] for order in sells})
+        assert all(order["amount"] > 0 for order in buys + sells)
+        assert len(buys) == len(sells) == 25
+    thin = read(sandbox, "/pubapi/v2/orders/open/thin")
+    assert (thin["buyorders"], thin["sellorders"]) == ([], [])
+    for path, message in (("btc/AUD", "Bad Market"), ("nope", "Coin not found")):
+        answer = get(sandbox, f"/pubapi/v2/orders/open/{path}")
+        assert (answer.status_code, answer.json()) == (400, {"status": "error", "message": message})
+
+
 def test_articles_come_in_pages_newest_first(sandbox: Sandbox) -> None:
     pages = [read(sandbox, f"{ARTICLES}&page={number}") for number in (1, 2)]
     articles = pages[0]["articles"] + pages[1]["articles"]

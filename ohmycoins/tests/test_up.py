@@ -30,6 +30,10 @@ from ohmycoins.local.supervisor import DEMO_CREDENTIALS
 from ohmycoins.sandbox.server import Sandbox
 
 PAGE = b'{"status":"ok","prices":{"btc":{"bid":"129051.79","ask":"129966.15","last":"130487.3453"}}}'
+BOOK = (
+    b'{"status":"ok","buyorders":[{"amount":1000,"rate":129051.79,"coin":"BTC","market":"BTC/AUD"}],'
+    b'"sellorders":[{"amount":1000,"rate":129966.15,"coin":"BTC","market":"BTC/AUD"}]}'
+)
 PASSWORD = "correct horse battery"
 
 
@@ -37,7 +41,7 @@ class Prices(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(PAGE)
+        self.wfile.write(BOOK if "/orders/open/" in self.path else PAGE)
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -225,7 +229,7 @@ def test_every_source_is_collected(installation: Installation) -> None:
         return found
 
     wait_for(lambda: set(states().values()) == {"healthy"}, 120)
-    assert len(states()) == 7
+    assert len(states()) == 8
 
 
 def test_collector_runs_once_at_a_time_and_a_killed_run_is_caught_up(

@@ -10,6 +10,7 @@ from rest_framework.generics import ListAPIView
 from apps.ledgers.api.serializers import (
     CandleSerializer,
     CatalystEventSerializer,
+    DepthSerializer,
     FundamentalSerializer,
     MetricSerializer,
     NewsSerializer,
@@ -19,6 +20,7 @@ from apps.ledgers.api.serializers import (
 from apps.ledgers.models import (
     Candle,
     CatalystEvent,
+    Depth,
     Fundamental,
     LatestPrice,
     News,
@@ -107,6 +109,14 @@ class ExchangePricesView(MarketsView):
 
     model = Price
     serializer_class = PriceSerializer
+
+
+@extend_schema(parameters=[COIN_TYPE, MARKET, *ENTRIES])
+class ExchangeDepthView(MarketsView):
+    """List order books as they were seen to change, newest first, each with its 20 best levels a side."""
+
+    model = Depth
+    serializer_class = DepthSerializer
 
 
 @extend_schema(

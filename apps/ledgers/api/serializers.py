@@ -9,6 +9,7 @@ from apps.ledgers.models import (
     Candle,
     CatalystEvent,
     CollectionRun,
+    Depth,
     Fundamental,
     News,
     OnChainMetric,
@@ -32,6 +33,19 @@ class PriceSerializer(serializers.ModelSerializer[Price]):
         model = Price
         fields: ClassVar[tuple[str, ...]] = (
             "id", "coin_type", "market", "bid", "ask", "last", "crossed", "occurred_at", "observed_at",
+        )  # fmt: skip
+
+
+class DepthSerializer(serializers.ModelSerializer[Depth]):
+    """An order book; a level is [price, quantity], and each side begins with its best."""
+
+    bids = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    asks = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+
+    class Meta:
+        model = Depth
+        fields: ClassVar[tuple[str, ...]] = (
+            "id", "coin_type", "market", "bids", "asks", "crossed", "occurred_at", "observed_at",
         )  # fmt: skip
 
 

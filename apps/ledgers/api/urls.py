@@ -16,6 +16,7 @@ urlpatterns = [
     route(f"{NAME}/disable", collectors.CollectorDisableView),
     route("ledgers/exchange/prices", ledgers.ExchangePricesView),
     route("ledgers/exchange/latest", ledgers.ExchangeLatestView),
+    route("ledgers/exchange/depth", ledgers.ExchangeDepthView),
     route("ledgers/exchange/candles", ledgers.ExchangeCandlesView),
     route("ledgers/glass/fundamentals", ledgers.GlassFundamentalsView),
     route("ledgers/glass/metrics", ledgers.GlassMetricsView),

@@ -3,7 +3,7 @@
 from apps.ledgers.models.candle import Candle
 from apps.ledgers.models.catalyst import CatalystEvent
 from apps.ledgers.models.cut import Cut
-from apps.ledgers.models.exchange import LatestPrice, Price
+from apps.ledgers.models.exchange import Depth, LatestDepth, LatestPrice, Price
 from apps.ledgers.models.glass import Fundamental, OnChainMetric
 from apps.ledgers.models.human import News, SocialPost
 from apps.ledgers.models.run import CollectionRun
@@ -14,7 +14,9 @@ __all__ = [
     "CatalystEvent",
     "CollectionRun",
     "Cut",
+    "Depth",
     "Fundamental",
+    "LatestDepth",
     "LatestPrice",
     "News",
     "OnChainMetric",

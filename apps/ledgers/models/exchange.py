@@ -1,12 +1,14 @@
-"""The Exchange ledger: prices, and the latest of each market."""
+"""The Exchange ledger: prices and depth, and the latest of each market."""
 
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
+from django.db.models.lookups import LessThanOrEqual
 
 from apps.ledgers.models.entry import Entry
-from apps.ledgers.querysets import EntryQuerySet, LatestPriceQuerySet
+from apps.ledgers.querysets import EntryQuerySet, LatestDepthQuerySet, LatestPriceQuerySet
+from apps.ledgers.records import DEEPEST
 from ohmycoins.core.fields import PriceField, positive
 
 
@@ -62,6 +64,64 @@ class LatestPrice(Quotes):
         ordering = ("coin_type", "market")
         constraints = (
             models.UniqueConstraint(fields=["coin_type", "market"], name="latest_price_one_a_market"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.coin_type}/{self.market}"
+
+
+def _levels(side: str) -> LessThanOrEqual:
+    """Give the CHECK that a side is a list, and not longer than is kept."""
+    return LessThanOrEqual(
+        Func(F(side), function="jsonb_array_length", output_field=models.IntegerField()), DEEPEST
+    )
+
+
+class Depth(Entry):
+    """The top of a market's order book, written when it differs from what was last seen of it.
+
+    `bids` (dearest first) and `asks` (cheapest first) are lists of [price, quantity], each a plain
+    decimal string; orders at one price are one level.
+    """
+
+    coin_type = models.CharField(max_length=20)
+    market = models.CharField(max_length=20, default="AUD")
+    bids = models.JSONField()
+    asks = models.JSONField()
+    crossed = models.BooleanField(
+        default=False, help_text="Best bid above best ask, kept as the venue gave it."
+    )
+
+    objects: ClassVar[EntryQuerySet] = EntryQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta(Entry.Meta):
+        verbose_name_plural = "depth"
+        indexes = (models.Index(fields=["occurred_at", "id"], name="depth_occurred"),)
+        constraints = (
+            models.UniqueConstraint(fields=["coin_type", "market", "occurred_at"], name="depth_one_a_minute"),
+            models.CheckConstraint(condition=_levels("bids"), name="depth_bids_are_levels"),
+            models.CheckConstraint(condition=_levels("asks"), name="depth_asks_are_levels"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.coin_type}/{self.market} {self.occurred_at:%Y-%m-%d %H:%M}"
+
+
+class LatestDepth(models.Model):
+    """The newest depth of each market, and when it was last seen to be so."""
+
+    coin_type = models.CharField(max_length=20)
+    market = models.CharField(max_length=20, default="AUD")
+    depth = models.ForeignKey(Depth, models.PROTECT, related_name="+", db_index=False)
+    seen_at = models.DateTimeField(help_text="When the order book was last read, changed or not (UTC).")
+
+    objects: ClassVar[LatestDepthQuerySet] = LatestDepthQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "latest depth"
+        ordering = ("coin_type", "market")
+        constraints = (
+            models.UniqueConstraint(fields=["coin_type", "market"], name="latest_depth_one_a_market"),
         )
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from apps.ledgers.models import (
     Candle,
     CatalystEvent,
     Cut,
+    Depth,
     Fundamental,
     News,
     OnChainMetric,
@@ -23,8 +24,12 @@ log = structlog.get_logger(__name__)
 
 LEDGERS: dict[str, type[Entry]] = {
     model._meta.db_table: model
-    for model in (Price, Candle, Fundamental, OnChainMetric, News, SocialPost, CatalystEvent)
+    for model in (Price, Depth, Candle, Fundamental, OnChainMetric, News, SocialPost, CatalystEvent)
 }
+NEWEST = {
+    "ledgers_price": "SELECT price_id FROM ledgers_latestprice",
+    "ledgers_depth": "SELECT depth_id FROM ledgers_latestdepth",
+}  # what stays, however old
 
 
 def purge(*, before: datetime, reason: str) -> int:
@@ -32,7 +37,8 @@ def purge(*, before: datetime, reason: str) -> int:
 
     The one way past the append-only triggers, for retention and for demo data; the application has no
     other caller of `pgtrigger.ignore`. Each ledger's cut is recorded with it, and from then on an
-    `as_of` before the cut is refused. The newest price of each market stays.
+    `as_of` before the cut is refused. The newest price and depth of each market
+    stay.
     """
     deleted = 0
     for table, model in LEDGERS.items():
@@ -46,7 +52,7 @@ def purge(*, before: datetime, reason: str) -> int:
 
 
 def _delete(table: str, before: datetime) -> int:
-    kept = "AND id NOT IN (SELECT price_id FROM ledgers_latestprice)" if table == Price._meta.db_table else ""
+    kept = f"AND id NOT IN ({NEWEST[table]})" if table in NEWEST else ""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")  # a first cut may take minutes
         cursor.execute(f"DELETE FROM {table} WHERE occurred_at < %s {kept}", [before])  # noqa: S608 - our own

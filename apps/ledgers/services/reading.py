@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from apps.ledgers.collectors.base import Missing
-from apps.ledgers.records import ItemRecord, Parsed, PriceRecord, Reject
+from apps.ledgers.records import Parsed, Record, Reject
 from apps.ledgers.services.store import misfit
 
 PARTIAL_ABOVE = 0.05  # share of rejects that makes a run partial and holds the watermark
@@ -14,7 +14,7 @@ PARTIAL_ABOVE = 0.05  # share of rejects that makes a run partial and holds the 
 class Reading:
     """What a run has read so far."""
 
-    kept: list[PriceRecord | ItemRecord] = field(default_factory=list)
+    kept: list[Record] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     unpriced: int = 0

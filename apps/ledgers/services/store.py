@@ -20,6 +20,7 @@ from apps.ledgers.models import (
 from apps.ledgers.models.entry import Entry, Item
 from apps.ledgers.querysets import AHEAD
 from apps.ledgers.records import (
+    DepthRecord,
     EventRecord,
     FundamentalRecord,
     ItemRecord,
@@ -27,7 +28,9 @@ from apps.ledgers.records import (
     NewsRecord,
     PostRecord,
     PriceRecord,
+    Record,
 )
+from apps.ledgers.services.depth import store_depths
 
 MODELS: dict[type[ItemRecord], type[Item]] = {
     FundamentalRecord: Fundamental,
@@ -65,13 +68,13 @@ STORE_PRICES = """
 """
 
 
-def misfit(record: PriceRecord | ItemRecord, *, read_at: datetime) -> str | None:
+def misfit(record: Record, *, read_at: datetime) -> str | None:
     """Say why the database would refuse a record, or nobody believe its date; None when it fits."""
     if record.occurred_at > read_at + AHEAD:
         return f"is dated in the future, {record.occurred_at.isoformat()}"
     if record.occurred_at < EARLIEST:
         return f"is dated {record.occurred_at.isoformat()}"
-    if isinstance(record, PriceRecord):
+    if not isinstance(record, ItemRecord):
         return None  # its texts are symbols
     kind: Any = type(record)
     for name, limit in _texts(kind):
@@ -102,14 +105,16 @@ def _texts(kind: Any) -> tuple[tuple[str, int | None], ...]:
     return tuple(texts)
 
 
-def store(records: Sequence[PriceRecord | ItemRecord], *, run: CollectionRun, observed_at: datetime) -> int:
+def store(records: Sequence[Record], *, run: CollectionRun, observed_at: datetime) -> int:
     """Append records of any ledger; return how many were new.
 
     Runs in the caller's transaction, under the source's advisory lock.
     """
     prices = [record for record in records if isinstance(record, PriceRecord)]
+    depths = [record for record in records if isinstance(record, DepthRecord)]
     items = [record for record in records if isinstance(record, ItemRecord)]
     stored = store_prices(prices, run=run, observed_at=observed_at) if prices else 0
+    stored += store_depths(depths, run=run, observed_at=observed_at) if depths else 0
     return stored + store_items(items, run=run, observed_at=observed_at)
 
 

@@ -1,20 +1,24 @@
 """Build entries the way collectors store them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from apps.ledgers.models import CollectionRun, LatestPrice, Source
+from apps.ledgers.models import CollectionRun, LatestDepth, LatestPrice, Source
 from apps.ledgers.records import (
+    DepthRecord,
     EventRecord,
     FundamentalRecord,
     ItemRecord,
+    Level,
     MetricRecord,
     NewsRecord,
     PostRecord,
     PriceRecord,
     digest_of,
 )
+from apps.ledgers.services.depth import store_depths
 from apps.ledgers.services.store import store_items, store_prices
 from ohmycoins.core import clock
 
@@ -112,3 +116,23 @@ def make_price(
     )
     store_prices([record], run=make_run(), observed_at=at)
     return LatestPrice.objects.get(coin_type=coin_type, market=market)
+
+
+def make_depth(
+    coin_type: str = "BTC",
+    *,
+    bids: Sequence[tuple[str | int, str | int]] = (),
+    asks: Sequence[tuple[str | int, str | int]] = (),
+    at: datetime | None = None,
+) -> LatestDepth:
+    """Store the levels (price, quantity) of a coin's book observed at `at` (now), and give the latest."""
+    at = at or clock.now()
+    sides = [
+        tuple(Level(Decimal(price), Decimal(quantity)) for price, quantity in side) for side in (bids, asks)
+    ]
+    record = DepthRecord(
+        coin_type=coin_type, market="AUD", bids=sides[0], asks=sides[1],
+        occurred_at=at.replace(second=0, microsecond=0),
+    )  # fmt: skip
+    store_depths([record], run=make_run(source=make_source("coinspot_depth")), observed_at=at)
+    return LatestDepth.objects.select_related("depth").get(coin_type=coin_type)

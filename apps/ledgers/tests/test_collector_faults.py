@@ -17,11 +17,12 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from apps.ledgers.collectors import cryptopanic
-from apps.ledgers.models import CatalystEvent, CollectionRun, Fundamental, Source
+from apps.ledgers.models import CatalystEvent, CollectionRun, Fundamental, LatestPrice, Source
 from apps.ledgers.services.backfill import backfill
 from apps.ledgers.services.collect import collect
 from apps.ledgers.services.control import sync_sources
 from apps.ledgers.services.purge import LEDGERS
+from apps.ledgers.tests.factories import make_price
 from ohmycoins.core import clock as system_clock
 from ohmycoins.core import http, sites
 from ohmycoins.core.errors import PermanentError, TransientError
@@ -31,11 +32,12 @@ from ohmycoins.sandbox.server import Sandbox
 pytestmark = pytest.mark.django_db
 
 SOURCES = {
-    "coinspot_prices": "coinspot", "coinspot_announcements": "coinspot_help", "sec_edgar_api": "sec",
+    "coinspot_prices": "coinspot", "coinspot_depth": "coinspot", "coinspot_announcements": "coinspot_help", "sec_edgar_api": "sec",
     "reddit_api": "reddit", "defillama": "defillama", "cryptopanic": "cryptopanic", "news_rss": "news",
 }  # fmt: skip
 LISTS = {
-    "coinspot_prices": "exchange/prices", "coinspot_announcements": "catalyst/events",
+    "coinspot_prices": "exchange/prices", "coinspot_depth": "exchange/depth",
+    "coinspot_announcements": "catalyst/events",
     "sec_edgar_api": "catalyst/events", "reddit_api": "human/social", "defillama": "glass/fundamentals",
     "cryptopanic": "human/news", "news_rss": "human/news",
 }  # fmt: skip
@@ -73,13 +75,17 @@ def sandbox(server: Sandbox, settings: Settings, clock: Any, monkeypatch: pytest
 
 
 def run(name: str) -> CollectionRun:
+    if name == "coinspot_depth" and not LatestPrice.objects.exists():
+        for coin in ("BTC", "DOGE", "ETH"):  # it asks for the coins that have a price
+            make_price(coin)
     done = collect(name)
     assert done is not None
     return done
 
 
-def stored() -> int:
-    return sum(model._default_manager.count() for model in LEDGERS.values())
+def stored(name: str) -> int:
+    """Count what the collector `name` stored."""
+    return sum(model._default_manager.filter(run__source=name).count() for model in LEDGERS.values())
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -131,20 +137,20 @@ def test_fault_fails_the_run_which_says_why_and_stores_nothing(
     assert failed.status == "failed"
     assert SAYS_INSTEAD.get((name, fault), SAYS[fault]) in failed.error
     assert django_settings.CRYPTOPANIC_API_KEY not in failed.error
-    assert stored() == 0
+    assert stored(name) == 0
     assert Source.objects.get(pk=name).watermark is None
 
 
 @pytest.mark.parametrize("name", sorted(set(SOURCES) - {"defillama"}))
 def test_items_listed_twice_are_stored_once(sandbox: Sandbox, name: str) -> None:
     once = run(name).stored
-    before = stored()
+    before = stored(name)
     sandbox.set_faults({SOURCES[name]: "duplicates"})
-    assert (run(name).stored, stored()) == (0, before)
+    assert (run(name).stored, stored(name)) == (0, before)
     assert once == before
 
 
-@pytest.mark.parametrize("name", sorted(set(SOURCES) - {"coinspot_prices", "defillama"}))
+@pytest.mark.parametrize("name", sorted(set(SOURCES) - {"coinspot_prices", "coinspot_depth", "defillama"}))
 def test_items_from_the_future_are_rejected_and_hold_the_watermark(sandbox: Sandbox, name: str) -> None:
     sandbox.set_faults({SOURCES[name]: "future"})
     partial = run(name)
@@ -353,11 +359,11 @@ def test_html_page_neither_restates_nor_redates_what_the_list_gave(
 def test_past_is_backfilled_once_and_resumed(sandbox: Sandbox, name: str) -> None:
     since = system_clock.now() - timedelta(days=400)
     run(name)
-    observed = stored()
+    observed = stored(name)
     parts = list(backfill(name, since=since))
     assert sum(part.stored or 0 for part in parts) > 0
     assert [part.error for part in parts if part.error] == []
-    assert stored() == observed + sum(part.stored or 0 for part in parts)
+    assert stored(name) == observed + sum(part.stored or 0 for part in parts)
     entry = (Fundamental if name == "defillama" else CatalystEvent).objects.filter(origin="backfill").first()
     assert entry is not None
     assert (entry.observed_at, entry.available_at) == (

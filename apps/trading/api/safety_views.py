@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from apps.accounts.api.auth import signed_in
 from apps.accounts.models import User
 from apps.trading.api.serializers import AccountSerializer
-from apps.trading.api.views import ACCOUNT, account_param
+from apps.trading.api.views import ACCOUNT, account_named, account_param
 from apps.trading.models import Account
 from apps.trading.records import Bounds
 from apps.trading.services.accounts import NoSuchAccount, account_of
@@ -47,6 +47,8 @@ class LimitsSerializer(serializers.Serializer[Bounds]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if unknown := set(self.initial_data) - set(self.fields):
             raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "is not a limit"))
+        if not set(self.initial_data) - {"account"}:
+            raise serializers.ValidationError("name at least one limit; those left out take their defaults")
         return attrs
 
 
@@ -89,8 +91,7 @@ class LimitsView(APIView):
         form = LimitsSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = dict(form.validated_data)
-        asked = given.pop("account", None)
-        account = account_param(request) if asked is None else account_of(signed_in(request), asked)
+        account = account_named(request, given.pop("account", None))
         bounds = Bounds(**given)
         set_limits(account, bounds=bounds, actor=f"user:{request.user.pk}")
         return Response({"account": account.pk, **LimitsSerializer(bounds).data})

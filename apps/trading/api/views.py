@@ -11,12 +11,13 @@ from rest_framework.views import APIView
 from apps.accounts.api.auth import signed_in
 from apps.trading.api import serializers
 from apps.trading.models import Account, Event, Order
+from apps.trading.services.account_settings import change_account
 from apps.trading.services.accounts import account_of, default_account, open_account
 from apps.trading.services.cancel import cancel_order
-from apps.trading.services.place import place_order
+from apps.trading.services.place import place_order, was_denied
 from apps.trading.states import Status
 from ohmycoins.core.api.params import choice_param, id_param, symbol_param
-from ohmycoins.core.errors import Conflict, Invalid, Refused
+from ohmycoins.core.errors import Invalid, Refused
 
 ACCOUNT = OpenApiParameter("account", int, description="An account's id; the default account when left out.")
 KEY_LIMIT = 200
@@ -35,6 +36,14 @@ class OrderDenied(Refused):
 def account_param(request: Request) -> Account:
     """Give the account that the query names, or the default one. Raises Invalid or NoSuchAccount."""
     return account_of(signed_in(request), id_param(request, "account"))
+
+
+def account_named(request: Request, in_body: int | None) -> Account:
+    """Give the account that the query or the body names, or the default one; Invalid when they differ."""
+    in_query = id_param(request, "account")
+    if None not in (in_query, in_body) and in_query != in_body:
+        raise Invalid(f"account={in_query} in the query, and {in_body} in the body: which is meant?")
+    return account_of(signed_in(request), in_query if in_body is None else in_body)
 
 
 class AccountsView(ListAPIView[Account]):
@@ -67,13 +76,8 @@ class AccountView(APIView):
         account = account_of(signed_in(request), int(pk))
         form = serializers.AccountChangeSerializer(account, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        name = form.validated_data.get("name", account.name)
-        if Account.objects.of(request.user).filter(name=name).exclude(pk=account.pk).exists():
-            raise Conflict(f"You already have an account named {name!r}.", code="ACCOUNT_EXISTS")
-        for field, value in form.validated_data.items():
-            setattr(account, field, value)
-        account.save(update_fields=list(form.validated_data))  # not the cash, which may change meanwhile
-        return Response(serializers.AccountSerializer(account).data)
+        changed = change_account(account.pk, actor=f"user:{request.user.pk}", **form.validated_data)
+        return Response(serializers.AccountSerializer(changed).data)
 
 
 @extend_schema(
@@ -108,14 +112,14 @@ class OrdersView(ListAPIView[Order]):
     def post(self, request: Request) -> Response:
         form = serializers.NewOrderSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        account = account_of(signed_in(request), form.validated_data.get("account"))
+        account = account_named(request, form.validated_data.get("account"))
         key = request.headers.get("Idempotency-Key", "").strip() or None
         if key and (len(key) > KEY_LIMIT or not key.isprintable()):
             raise Invalid(f"Idempotency-Key is longer than {KEY_LIMIT} characters or has control characters")
         order = place_order(
             user=signed_in(request), account=account, ticket=form.ticket(), idempotency_key=key
         )
-        if order.denials:
+        if order.denials and order.submitted_at is None and was_denied(order):
             raise OrderDenied(order)
         return Response(serializers.OrderSerializer(order).data, status=202)
 

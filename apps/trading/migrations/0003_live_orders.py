@@ -125,6 +125,10 @@ class Migration(migrations.Migration):
             name='unit_price',
             field=ohmycoins.core.fields.PriceField(blank=True, help_text='What a coin was worth when it came or went.', null=True),
         ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(fields=['account', 'submitted_at'], name='order_submitted'),
+        ),
         pgtrigger.migrations.AddTrigger(
             model_name='order',
             trigger=pgtrigger.compiler.Trigger(name='reserves_what_there_is', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (NEW.origin = 'ours')", func="\n    PERFORM 1 FROM trading_account WHERE id = NEW.account_id FOR NO KEY UPDATE;\n    IF NEW.reserved_aud > 0 AND\n        (SELECT sum(reserved_aud) FROM trading_order\n         WHERE account_id = NEW.account_id AND status IN ('cancelling', 'needs_review', 'open', 'partially_filled', 'pending', 'submitting', 'unknown'))\n        > (SELECT cash_aud FROM trading_account WHERE id = NEW.account_id) THEN\n        RAISE EXCEPTION 'orders of account % would reserve more cash than it has', NEW.account_id\n            USING ERRCODE = 'check_violation';\n    END IF;\n    IF NEW.reserved_quantity > 0 AND\n        (SELECT sum(reserved_quantity) FROM trading_order\n         WHERE account_id = NEW.account_id AND status IN ('cancelling', 'needs_review', 'open', 'partially_filled', 'pending', 'submitting', 'unknown') AND coin_type = NEW.coin_type)\n        > (SELECT coalesce(sum(quantity), 0) FROM trading_holding\n           WHERE account_id = NEW.account_id AND coin_type = NEW.coin_type) THEN\n        RAISE EXCEPTION 'orders of account % would reserve more % than it holds', NEW.account_id, NEW.coin_type\n            USING ERRCODE = 'check_violation';\n    END IF;\n    RETURN NULL;\n", hash='3d632b105209a0664d3d8f944b398ed4c2c7ff28', operation='INSERT', pgid='pgtrigger_reserves_what_there_is_75221', table='trading_order', when='AFTER')),

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
                 ('equity_aud', ohmycoins.core.fields.AudField()),
-                ('unpriced', models.JSONField(default=list, help_text='Coins held that never had a price: left out.')),
+                ('unpriced', models.JSONField(default=dict, help_text='Coins held without a price, which are left out: how many.')),
                 ('at', models.DateTimeField(help_text='When it was measured: at midnight, or as soon after as anyone looked.')),
             ],
         ),

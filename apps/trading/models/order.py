@@ -107,6 +107,7 @@ class Order(models.Model):
         indexes = (
             models.Index(fields=["account", "-created_at", "-id"], name="order_account_created"),
             models.Index(fields=["next_at", "account"], condition=Q(status="pending"), name="order_queue"),
+            models.Index(fields=["account", "submitted_at"], name="order_submitted"),
             models.Index(
                 fields=["account", "id"], condition=Q(status__in=values(IN_FLIGHT)), name="order_in_flight"
             ),

@@ -27,8 +27,6 @@ class NotReady(Refused):
 def missing_for_live(account: Account) -> list[str]:
     """Name what the account still needs before it may be activated, in sentences."""
     missing = []
-    if account.mode != Account.Mode.LIVE:
-        missing.append("It is a paper account: open one at a live venue.")
     if settings.TRADING_MODE != "live":
         missing.append("TRADING_MODE is not live.")
     if not Credential.objects.filter(account=account, validated_at__isnull=False).exists():
@@ -42,18 +40,21 @@ def missing_for_live(account: Account) -> list[str]:
 def activate_account(account_id: int, *, by: User) -> Account:
     """Let the account's orders reach its venue; it is compared with the venue at once.
 
-    Raises NotPermitted, NotReady, or Conflict when it is active already.
+    A paper account, which is active from the start, needs nothing to be active again. Raises
+    NotPermitted, NotReady, or Conflict when it is active already.
     """
     account = Account.objects.locked().get(pk=account_id)
-    if not by.has_perm(PERMISSION):
+    live = account.mode == Account.Mode.LIVE
+    if live and not by.has_perm(PERMISSION):
         raise NotPermitted(f"Activating an account needs the permission {PERMISSION}.")
-    if missing := missing_for_live(account):
+    if live and (missing := missing_for_live(account)):
         raise NotReady(" ".join(missing), detail={"missing": missing})
-    if account.activated_at and account.status == Account.Status.ACTIVE:
-        raise Conflict(f"Account {account_id} is active already.", code="ACCOUNT_STATE")
+    if account.status != Account.Status.INACTIVE and (account.activated_at or not live):
+        raise Conflict(f"Account {account_id} is {account.status} already.", code="ACCOUNT_STATE")
     now = clock.now()
-    account.activated_at = account.next_reconcile_at = now
-    account.save(update_fields=["activated_at", "next_reconcile_at"])
+    if live:
+        account.activated_at = account.next_reconcile_at = now
+        account.save(update_fields=["activated_at", "next_reconcile_at"])
     set_status(
         account, Account.Status.ACTIVE, at=now, actor=f"user:{by.pk}", reason="activated for live trading"
     )

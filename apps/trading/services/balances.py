@@ -12,7 +12,7 @@ from apps.trading.models import Account, Discrepancy, Event, Fill, Holding, Move
 from apps.trading.records import Quote, Reading
 from apps.trading.services.fills import add_to_holding
 from apps.trading.services.standing import read_worth
-from apps.trading.services.status import set_status
+from apps.trading.services.status import reduce_only
 from apps.trading.states import Status
 from ohmycoins.core import clock
 from ohmycoins.core.money import ZERO, plain, round_aud
@@ -41,14 +41,23 @@ def open_balances(account: Account, reading: Reading, now: datetime) -> None:
     )  # fmt: skip
 
 
-def record_transfers(account: Account, reading: Reading, now: datetime) -> None:
-    """Record deposits, withdrawals, sends and receipts since the account was connected, once each."""
+def record_transfers(account: Account, reading: Reading, now: datetime) -> list[str]:
+    """Record deposits, withdrawals, sends and receipts since the account was connected, once each.
+
+    Returns the keys of those that are not believed yet: a row like another one, seen for the first time,
+    may be that one listed twice by mistake.
+    """
     keys = [transfer.key for transfer in reading.transfers]
     known = set(
         Movement.objects.filter(account=account, venue_ref__in=keys).values_list("venue_ref", flat=True)
     )
+    doubtful = []
     for transfer in reading.transfers:
-        if transfer.key not in known and transfer.at >= (account.connected_at or now):
+        if transfer.key in known or transfer.at < (account.connected_at or now):
+            continue
+        if transfer.repeated and transfer.key not in account.unclaimed:
+            doubtful.append(transfer.key)
+        else:
             _move(
                 account,
                 transfer.kind,
@@ -57,6 +66,7 @@ def record_transfers(account: Account, reading: Reading, now: datetime) -> None:
                 at=transfer.at,
                 ref=transfer.key,
             )
+    return doubtful
 
 
 def _move(account: Account, kind: str, coin: str, amount: Decimal, *, at: datetime, ref: str) -> None:
@@ -138,10 +148,11 @@ def _report(
             reason=f"the venue's {coin} balance is not ours",
         )  # fmt: skip
         log.error("balance.differs", account_id=account.pk, **said)
-        if account.status == Account.Status.ACTIVE and (
-            value is None or value > MOST_AUD or value > equity * MOST_SHARE
-        ):
-            set_status(
-                account, Account.Status.REDUCE_ONLY, at=now, actor=actor,
-                reason=f"its {coin} balance differs from the venue's", inputs=said,
-            )  # fmt: skip
+        if value is None or value > MOST_AUD or value > equity * MOST_SHARE:
+            reduce_only(
+                account,
+                at=now,
+                actor=actor,
+                reason=f"its {coin} balance differs from the venue's",
+                inputs=said,
+            )

@@ -1,6 +1,8 @@
 """Cancel orders that are not filled yet."""
 
+import time
 from datetime import timedelta
+from math import inf
 
 import structlog
 from django.conf import settings
@@ -73,20 +75,29 @@ def cancel_if_asked(order: Order) -> None:
         )
 
 
-def send_cancels(account_id: int) -> int:
-    """Ask the venue to take orders off its book; its answers prove nothing, the next reading does.
+def send_cancel(account_id: int) -> bool:
+    """Ask the venue to take an order off its book, if one is due; tell whether one was.
 
-    Asked again while the order is still listed. Returns how many were asked for.
+    The answer proves nothing, the next reading does; asked again while the order is still listed.
     """
     now = clock.now()
-    due = Order.objects.cancel_due(now).filter(account_id=account_id).select_related("account").order_by("id")
-    for order in due:
-        # First the time of the next attempt: a worker that dies here has sent it once at most.
-        again = now + timedelta(seconds=max(settings.OMC_SETTLE_SECONDS / 4, 1))
-        Order.objects.filter(pk=order.pk, status=Status.CANCELLING).update(next_at=again)
-        _send_cancel(order)
-        order.account.look_soon(clock.now())
-    return len(due)
+    order = Order.objects.cancel_due(now).filter(account_id=account_id).select_related("account").first()
+    if order is None:
+        return False
+    # First the time of the next attempt: a worker that dies here has sent it once at most.
+    again = now + timedelta(seconds=max(settings.OMC_SETTLE_SECONDS / 4, 1))
+    Order.objects.filter(pk=order.pk, status=Status.CANCELLING).update(next_at=again)
+    _send_cancel(order)
+    order.account.look_soon(clock.now())
+    return True
+
+
+def send_cancels(account_id: int, *, deadline: float = inf) -> int:
+    """Send what cancels are due, beginning none after `deadline` (monotonic); return how many were sent."""
+    sent = 0
+    while time.monotonic() < deadline and send_cancel(account_id):
+        sent += 1
+    return sent
 
 
 def _send_cancel(order: Order) -> None:

@@ -3,18 +3,24 @@
 The orders themselves are the queue. A nudge drains one account; the poller drains every account that
 has work, passing over those that another worker holds. One order is one transaction, so a worker
 that dies leaves an order either untouched or done.
+
+An order takes a recorded order book once: its fills are dated no earlier than the book they were taken
+from, so a book observed after its last fill is one that it has taken nothing of.
 """
 
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Max
 
 from apps.trading.models import Account, Order
 from apps.trading.records import Execution
-from apps.trading.services import live
+from apps.trading.services import live, stopping
 from apps.trading.services.claims import Cleared, next_cleared
+from apps.trading.services.depth import OtherSide, read_depth
 from apps.trading.services.fills import record_execution
 from apps.trading.services.place import read_market
 from apps.trading.states import Status
@@ -27,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 300
+BOOK_EVERY = timedelta(minutes=1)  # the ledger keeps one order book a minute
+LOOK_AGAIN_AFTER = timedelta(seconds=15)  # when the next one is due at any moment
 ACTOR = "worker"
 
 
@@ -49,9 +57,10 @@ def drain_account(account_id: int, *, wait: bool = True, deadline: float | None 
     moved = 0
     while time.monotonic() < deadline:
         try:
-            if not _execute_next(account_id, wait=wait):
+            step = _execute_next(account_id, wait=wait)
+            if step is None:
                 break
-            moved += 1
+            moved += step
         except OrderFailed as error:
             log.exception("order.failed", order_id=error.order_id, account_id=account_id)
             _put_off(error.order_id)
@@ -73,7 +82,8 @@ def execute(account_id: int) -> None:
 
 
 def poll() -> int:
-    """Drain every paper account that has work waiting, nudge for live ones; return how many orders moved."""
+    """Go on with stops, drain paper accounts with work waiting, nudge for live ones; return how many orders moved."""
+    stopping.sweep_stops()
     live.nudge_due()
     now, deadline = clock.now(), time.monotonic() + DRAIN_SECONDS
     on_paper = Order.objects.filter(account__mode=Account.Mode.PAPER).order_by()
@@ -92,28 +102,30 @@ def _put_off(order_id: int) -> None:
 
 
 @transaction.atomic
-def _execute_next(account_id: int, *, wait: bool) -> bool:
-    """Execute one order of the account in this transaction; false when there is none, or it is held."""
+def _execute_next(account_id: int, *, wait: bool) -> bool | None:
+    """Execute one order of the account in this transaction, and tell whether it moved or was put off.
+
+    None when there is no order, or another worker holds the account.
+    """
     account = Account.objects.locked(skip_locked=not wait).filter(pk=account_id).first()
     if account is None:
-        return False
+        return None
     now = clock.now()
     cleared = next_cleared(account, now, actor=ACTOR)
     order = cleared.order if cleared else Order.objects.reached(now).filter(account=account).first_locked()
     if order is None:
-        return False
+        return None
     order.account = account
     venue: SimulatedVenue = seams.load("VENUES")[account.venue]
     try:
         if cleared:
             _submit(cleared, venue, now)
-        else:
-            _fill_resting(order, venue, now)
+            return True
+        return _fill_resting(order, venue, now)
     except (OperationalError, InterfaceError):  # the database's trouble, not the order's
         raise
     except Exception as error:
         raise OrderFailed(order.pk) from error
-    return True
 
 
 def _submit(cleared: Cleared, venue: SimulatedVenue, now: datetime) -> None:
@@ -122,29 +134,63 @@ def _submit(cleared: Cleared, venue: SimulatedVenue, now: datetime) -> None:
         order, Status.SUBMITTING, at=now, actor=ACTOR, reason="claimed",
         submitted_at=now, attempts=order.attempts + 1, next_at=None,
     )  # fmt: skip
-    execution = venue.arrive(
+    depth = read_depth(order.coin_type, order.side, mode=venue.mode, now=now)
+    executions = venue.arrive(
         side=order.side, quantity=order.quantity or ZERO, limit_price=order.limit_price or ZERO,
-        quote=cleared.quote,
+        quote=cleared.quote, levels=depth.levels if depth else None,
     )  # fmt: skip
-    if execution:
-        _record(order, execution, venue, now)
+    if executions:
+        _record(order, executions, venue, now, depth)
     else:
         move(order, Status.OPEN, at=now, actor=ACTOR, reason="resting until the market reaches its price")
 
 
-def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> None:
+def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> bool:
+    """Fill what the market has reached of an order; put it off, and return false, when that is nothing."""
+    depth = read_depth(order.coin_type, order.side, mode=venue.mode, now=now)
     market = read_market(order.coin_type)
-    if market.quote is None or order.limit_price is None:
-        return
-    execution = venue.rest(
-        side=order.side, quantity=order.open_quantity, limit_price=order.limit_price, quote=market.quote
-    )
-    if execution:
-        _record(order, execution, venue, now)
-
-
-def _record(order: Order, execution: Execution, venue: SimulatedVenue, now: datetime) -> None:
-    record_execution(
-        order, execution, fee_rate=venue.fee_rate, executed_at=now,
-        venue_fill_id=f"{venue.slug}-{order.pk}-{order.fills.count() + 1}", actor=ACTOR,
+    if market.quote is None or order.limit_price is None or (depth and _taken(order, depth)):
+        _await_book(order, now, depth)
+        return False
+    executions = venue.rest(
+        side=order.side, quantity=order.open_quantity, limit_price=order.limit_price, quote=market.quote,
+        levels=depth.levels if depth else None,
     )  # fmt: skip
+    if executions:
+        _record(order, executions, venue, now, depth)
+    else:
+        _await_book(order, now, depth)
+    return bool(executions)
+
+
+def _taken(order: Order, depth: OtherSide) -> bool:
+    """Tell whether the order's last fill took from this book, or from a later one."""
+    if not order.filled_quantity:
+        return False
+    last: datetime = order.fills.aggregate(at=Max("executed_at"))["at"]
+    return depth.observed_at <= last
+
+
+def _await_book(order: Order, now: datetime, depth: OtherSide | None) -> None:
+    """Put the order off until another book can be there; what its own book held is spent."""
+    next_at = max(now + LOOK_AGAIN_AFTER, depth.observed_at + BOOK_EVERY if depth else now)
+    Order.objects.filter(pk=order.pk, status=order.status).update(next_at=next_at)
+
+
+def _record(
+    order: Order,
+    executions: Iterable[Execution],
+    venue: SimulatedVenue,
+    now: datetime,
+    depth: OtherSide | None,
+) -> None:
+    number = order.fills.count() if order.filled_quantity else 0
+    executed_at = max(now, depth.observed_at) if depth else now
+    for execution in executions:
+        number += 1
+        record_execution(
+            order, execution, fee_rate=venue.fee_rate, executed_at=executed_at,
+            venue_fill_id=f"{venue.slug}-{order.pk}-{number}", actor=ACTOR,
+        )  # fmt: skip
+    if order.open_quantity:
+        _await_book(order, now, depth)

@@ -90,7 +90,7 @@ def read_usage(account_id: int) -> Usage:
     newest = Limits.objects.filter(account=account).order_by("-id").values_list("set_at", flat=True).first()
     return Usage(
         stop=standing_stop(user_id=account.user_id, account_id=account.pk, algorithm_id=None, coin_type=""),
-        equity_aud=day.worth.equity_aud, unpriced=day.worth.unpriced, day_start_aud=day.base_aud,
+        equity_aud=day.worth.equity_aud, unpriced=tuple(sorted(day.worth.unpriced)), day_start_aud=day.base_aud,
         day_loss_aud=max(day.loss_aud, ZERO), bounds=bounds_of(account), limits_set_at=newest,
         positions=tuple(exposure for kind, exposure in rows if kind == "coin"),
         algorithms=tuple(exposure for kind, exposure in rows if kind == "algorithm"),

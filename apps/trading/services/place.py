@@ -67,6 +67,11 @@ def place_order(
     return order
 
 
+def was_denied(order: Order) -> bool:
+    """Tell whether the order was denied when it came, and not later, at its claim: what a replay answers."""
+    return order.events.order_by("id").values_list("to_status", flat=True)[0] == Status.DENIED
+
+
 def read_market(coin_type: str) -> Market:
     """Read a coin's markets from the ledger, in one query."""
     rows = list(LatestPrice.objects.filter(coin_type=coin_type).order_by("market"))
@@ -108,13 +113,19 @@ def _decide(user: User, account: Account, ticket: Ticket, now: datetime, algorit
 def _told_apart(
     account: Account, ticket: Ticket, sizing: Sizing, fee_rate: Decimal, now: datetime
 ) -> tuple[Sizing, tuple[Denial, ...]]:
-    """Give the sizing an amount that no twin of the last two days has, or say that there is none."""
-    twins = Order.objects.twins(
-        account, ticket.coin_type, ticket.side, sizing.limit_price, since=now - TWINS_FOR
-    )
-    quantity = safety.unlike(
-        sizing.quantity, {twin for twin in twins if twin is not None}, sizing.limit_price
-    )
+    """Give the sizing an amount that no twin of the last two days has, or say that there is none.
+
+    If possible no order of the coin and side has it, since trades do not show their order's price; at
+    least none at the same price, which the book does show.
+    """
+    twins = list(Order.objects.twins(account, ticket.coin_type, ticket.side, since=now - TWINS_FOR))
+    for taken in (
+        {amount for amount, _ in twins},
+        {amount for amount, price in twins if price == sizing.limit_price},
+    ):
+        quantity = safety.unlike(sizing.quantity, taken, sizing.limit_price)
+        if quantity is not None:
+            break
     if quantity is None:
         return sizing, (
             Denial("TWIN_ORDER", "Too many orders of this amount at this price in two days: change either."),

@@ -11,25 +11,18 @@ from decimal import Decimal
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min
 
 from apps.trading import matching
 from apps.trading.matching import Finding
 from apps.trading.models import Account, Order
 from apps.trading.records import Reading, VenueTrade
 from apps.trading.services.balances import compare_balances, open_balances, record_transfers
+from apps.trading.services.evidence import as_wanted, search, trades_as_json, unrecorded
 from apps.trading.services.fills import record_trades
 from apps.trading.services.reading import read_venue
-from apps.trading.services.resolve import (
-    FAILURES,
-    as_wanted,
-    find,
-    link,
-    reserved_again,
-    settle_time,
-    trades_as_json,
-    unrecorded,
-)  # fmt: skip
+from apps.trading.services.reservations import reserved_again
+from apps.trading.services.resolve import FAILURES, link, settle_time
 from apps.trading.states import Status
 from apps.trading.transitions import move, record_event
 from ohmycoins.core import clock
@@ -42,6 +35,7 @@ IDLE_FACTOR = 10  # without live orders: every five minutes, for the production 
 # How long an order that was not placed, or was cancelled, is still looked for.
 SWEPT_FOR = timedelta(hours=48)
 LIVE = (Status.OPEN, Status.PARTIALLY_FILLED, Status.CANCELLING)
+ENDED = (Status.CANCELLED, Status.FILLED)
 LOST = (Status.SUBMITTING, Status.UNKNOWN, Status.NEEDS_REVIEW)
 
 
@@ -51,9 +45,9 @@ def reconcile(account_id: int) -> bool:
     A reading that fails or is not complete changes nothing; it is made again at the next turn.
     """
     now = clock.now()
-    period = timedelta(seconds=settings.OMC_RECONCILE_SECONDS)
+    turn = now + _period()
     due = Account.objects.filter(pk=account_id, mode=Account.Mode.LIVE, next_reconcile_at__lte=now)
-    if not due.update(next_reconcile_at=now + period):
+    if not due.update(next_reconcile_at=turn):
         return False
     account = Account.objects.get(pk=account_id)
     try:
@@ -63,58 +57,67 @@ def reconcile(account_id: int) -> bool:
         return True
     log.info("account.read", account_id=account_id)
     with transaction.atomic():
-        apply(Account.objects.locked().get(pk=account_id), reading)
+        locked = Account.objects.locked().get(pk=account_id)
+        apply(locked, reading)
+        if locked.next_reconcile_at == turn:  # else somebody asked for a look meanwhile
+            Account.objects.filter(pk=account_id).update(next_reconcile_at=_next_turn(locked, clock.now()))
     log.info("account.reconciled", account_id=account_id)
     return True
 
 
+def _period() -> timedelta:
+    return timedelta(seconds=settings.OMC_RECONCILE_SECONDS)
+
+
+def _next_turn(account: Account, now: datetime) -> datetime:
+    """Say when to look again: soon with live orders, and when one has not added up for long enough."""
+    orders = Order.objects.filter(account=account)
+    odd: datetime | None = (
+        orders.filter(looked_at__isnull=False).watched(now).aggregate(at=Min("looked_at"))["at"]
+    )
+    period = _period() * (1 if orders.at_venue().exists() else IDLE_FACTOR)
+    return min(now + period, max(odd + settle_time(), now)) if odd else now + period
+
+
 def _since(account: Account, now: datetime) -> datetime:
     """Give the time since when anything at the venue may be new to us."""
-    oldest: datetime | None = _watched(account, now).aggregate(at=Min("submitted_at"))["at"]
+    orders = Order.objects.filter(account=account)
+    watched = orders.watched(now) | orders.filter(status=Status.NOT_PLACED, submitted_at__gte=now - SWEPT_FOR)
+    oldest: datetime | None = watched.aggregate(at=Min("submitted_at"))["at"]
     return min(filter(None, (oldest, account.reconciled_at or account.connected_at)), default=now)
-
-
-def _watched(account: Account, now: datetime) -> QuerySet[Order]:
-    """Give the orders that the venue may still say something new of."""
-    return Order.objects.filter(account=account).filter(
-        Q(status__in=LIVE)
-        | Q(status=Status.NEEDS_REVIEW, venue_order_id__isnull=False)
-        | Q(
-            status__in=(Status.CANCELLED, Status.FILLED),
-            venue_order_id__isnull=False,
-            submitted_at__gte=now - SWEPT_FOR,
-        )
-        | Q(status=Status.NOT_PLACED, submitted_at__gte=now - SWEPT_FOR)
-    )
 
 
 def apply(account: Account, reading: Reading) -> None:
     """Record what a reading shows; runs in the caller's transaction with the account locked."""
     now = clock.now()
+    doubtful: list[str] = []
     if account.connected_at is None:
         open_balances(account, reading, now)
     else:
-        record_transfers(account, reading, now)
-    _sweep(account, reading, now)
-    orders = [order for order in _watched(account, now).order_by("id") if order.venue_order_id]
+        doubtful = record_transfers(account, reading, now)
+    watched = Order.objects.watched(now, reading.venue_ids).filter(account=account)
+    orders = [order for order in watched.order_by("id") if order.venue_order_id]
     for order in orders:
         order.account = account
-    new = [trade for trade in unrecorded(account.pk, reading) if trade.at >= (account.connected_at or now)]
+    new = unrecorded(account.pk, reading)
     findings, foreign = matching.attribute([as_wanted(order) for order in orders], reading.orders, new)
     for order in orders:
         _judge(order, findings[order.pk], account, reading, now)
+    _sweep(account, reading, now)
+    left = {trade.key for trade in unrecorded(account.pk, reading)}
+    # The sweep may have found whose they are; what was before the account was connected is in its opening balances.
+    foreign = [trade for trade in foreign if trade.key in left and trade.at >= (account.connected_at or now)]
     _import_orders(account, reading, foreign)
     _import_trades(account, reading, foreign)
     account.refresh_from_db()
-    unclaimed = [trade.key for trade in unrecorded(account.pk, reading) if trade in new]
+    loose = {trade.key for finding in findings.values() for trade in finding.loose}
+    open_trades = loose | {trade.key for trade in foreign}
+    unclaimed = [
+        trade.key for trade in unrecorded(account.pk, reading) if trade.key in open_trades
+    ] + doubtful
     if not unclaimed:
         compare_balances(account, reading, now, actor=ACTOR)
-    live = Order.objects.filter(account=account, status__in=LIVE).exists()
-    period = timedelta(seconds=settings.OMC_RECONCILE_SECONDS) * (1 if live else IDLE_FACTOR)
-    Account.objects.filter(pk=account.pk).update(
-        reconciled_at=reading.began_at, next_reconcile_at=now + period,
-        unclaimed=unclaimed,
-    )  # fmt: skip
+    Account.objects.filter(pk=account.pk).update(reconciled_at=reading.began_at, unclaimed=unclaimed)
 
 
 def _sweep(account: Account, reading: Reading, now: datetime) -> None:
@@ -122,23 +125,21 @@ def _sweep(account: Account, reading: Reading, now: datetime) -> None:
     lost = Order.objects.filter(account=account, status=Status.NOT_PLACED, submitted_at__gte=now - SWEPT_FOR)
     for order in lost.order_by("id"):
         order.account = account
-        found = find(order, reading)
-        if len(found) == 1:
-            link(order, found[0], actor="sweep", reason="it showed up after it was given up as not placed")
+        if only := search(order, reading).only:
+            link(order, only, actor="sweep", reason="it showed up after it was given up as not placed")
             log.error("order.found_late", order_id=order.pk, account_id=account.pk)
 
 
 def _judge(order: Order, finding: Finding, account: Account, reading: Reading, now: datetime) -> None:
     """Record an order's new trades, and move it on when what is listed of it does not add up for long."""
     record_trades(order, finding.trades, actor=ACTOR)
-    if order.status not in (*LIVE, Status.CANCELLED) or (order.submitted_at or now) > reading.began_at:
+    if order.status not in (*LIVE, *ENDED) or (order.submitted_at or now) > reading.began_at:
         return
     if _adds_up(order, finding):
         if order.looked_at:
             Order.objects.filter(pk=order.pk).update(looked_at=None)
     elif order.looked_at is None:
         Order.objects.filter(pk=order.pk).update(looked_at=now)
-        account.look_soon(now + settle_time())
     elif now - order.looked_at >= settle_time():
         _settle(order, finding, account, now)
 
@@ -147,14 +148,14 @@ def _adds_up(order: Order, finding: Finding) -> bool:
     """Tell whether an order rests with just what we have not recorded of it, or is gone as it should be."""
     if finding.doubtful or finding.loose:
         return False
-    if order.status == Status.CANCELLED:
+    if order.status in ENDED:
         return finding.remaining is None
     return finding.remaining is not None and finding.remaining + order.filled_quantity == order.quantity
 
 
 def _settle(order: Order, finding: Finding, account: Account, now: datetime) -> None:
     """Say what became of an order whose listing has not added up for the settle time."""
-    if finding.remaining is None and not finding.doubtful:
+    if order.status in LIVE and finding.remaining is None and not finding.doubtful:
         # Only what was listed before, too: a row may be listed twice by mistake.
         record_trades(
             order, [trade for trade in finding.loose if trade.key in account.unclaimed], actor=ACTOR
@@ -180,7 +181,7 @@ def _settle(order: Order, finding: Finding, account: Account, now: datetime) -> 
 
 def _import_orders(account: Account, reading: Reading, trades: list[VenueTrade]) -> None:
     """Take in orders made elsewhere, once they cannot be one of ours whose fate is open."""
-    ours, lost = _linked(account), _open_questions(account)
+    ours, lost = _linked(account, reading), _open_questions(account)
     for listed in reading.orders:
         if listed.id in ours or (listed.coin_type, listed.side) in lost:
             continue
@@ -195,7 +196,7 @@ def _import_orders(account: Account, reading: Reading, trades: list[VenueTrade])
 
 def _import_trades(account: Account, reading: Reading, trades: list[VenueTrade]) -> None:
     """Take in trades made elsewhere: listed twice over the settle time, and nobody's whose fate is open."""
-    ours, lost = _linked(account), _open_questions(account)
+    ours, lost = _linked(account, reading), _open_questions(account)
     live = set(Order.objects.filter(account=account, status__in=LIVE).values_list("coin_type", "side"))
     settled = reading.began_at - settle_time()
     for trade in trades:
@@ -211,8 +212,8 @@ def _import_trades(account: Account, reading: Reading, trades: list[VenueTrade])
         record_trades(order, [trade], actor=ACTOR)
 
 
-def _linked(account: Account) -> set[str | None]:
-    known = Order.objects.filter(account=account, venue_order_id__isnull=False)
+def _linked(account: Account, reading: Reading) -> set[str | None]:
+    known = Order.objects.filter(account=account, venue_order_id__in=reading.venue_ids)
     return set(known.values_list("venue_order_id", flat=True))
 
 

@@ -8,30 +8,29 @@ One candidate is the order; none, twice, means that it was not placed; several a
 that fails proves nothing and is made again, with growing pauses, for as long as it takes.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 
-from apps.trading import matching, safety
-from apps.trading.matching import Candidate, Wanted
-from apps.trading.models import Account, Fill, Order
-from apps.trading.records import Reading, VenueTrade
+from apps.trading.matching import Candidate
+from apps.trading.models import Account, Order
+from apps.trading.records import Reading
 from apps.trading.services.cancel import cancel_if_asked
 from apps.trading.services.credentials import NoCredentials, keys_of
+from apps.trading.services.evidence import Search, as_json, search
 from apps.trading.services.fills import record_trades
 from apps.trading.services.nonces import take_nonce
 from apps.trading.services.reading import read_venue
+from apps.trading.services.reservations import reserved_again
 from apps.trading.states import Status
 from apps.trading.transitions import move
 from apps.trading.venues.base import LiveVenue
 from ohmycoins.clients.coinspot import NotSent, OutcomeUnknown, Refused
 from ohmycoins.core import clock, seams
-from ohmycoins.core.money import ZERO, plain
+from ohmycoins.core.money import plain
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +54,7 @@ def resolve(account_id: int) -> bool:
     order = Order.objects.unknown_due(now).filter(account_id=account_id).select_related("account").first()
     if order is None:
         return False
+    _put_off(order, now)  # first: whatever fails below is tried again later, not at once
     try:
         if order.fenced_at is None:
             _fence(order)
@@ -62,7 +62,6 @@ def resolve(account_id: int) -> bool:
             _look(order)
     except FAILURES as error:
         log.warning("order.unresolved", order_id=order.pk, error=str(error))
-        _put_off(order, now)
     return True
 
 
@@ -96,59 +95,33 @@ def _look(order: Order) -> None:
 
 
 def _conclude(order: Order, reading: Reading) -> None:
-    now = clock.now()
-    found = find(order, reading)
-    if len(found) == 1:
-        link(order, found[0], actor=ACTOR, reason="the only order at the venue that it can be")
+    now, found = clock.now(), search(order, reading)
+    if only := found.only:
+        link(order, only, actor=ACTOR, reason="the only order at the venue that it can be")
         order.account.look_soon(now)
     elif order.looked_at is None:  # a list may lag, or hold a row twice
-        Order.objects.filter(pk=order.pk).update(looked_at=now, next_at=now + look_again_time())
-    elif found:
-        move(
-            order, Status.NEEDS_REVIEW, at=now, actor=ACTOR,
-            reason=f"{len(found)} orders at the venue may be this one",
-            candidates=[as_json(candidate) for candidate in found], next_at=None,
-        )  # fmt: skip
-        log.error("order.needs_review", order_id=order.pk, candidates=len(found))
-    else:
+        Order.objects.filter(pk=order.pk).update(
+            looked_at=now, next_at=now + look_again_time(), candidates=_shown(order, found)
+        )
+    elif found.nothing and not order.candidates:
         move(
             order, Status.NOT_PLACED, at=now, actor=ACTOR, reason="fenced off, settled, and looked for twice: no trace",
             error="It did not reach the venue.",
         )  # fmt: skip
+    else:
+        move(
+            order, Status.NEEDS_REVIEW, at=now, actor=ACTOR, next_at=None, candidates=_shown(order, found),
+            reason=f"{len(found.candidates)} orders at the venue may be this one" if found.candidates
+            else "the venue shows too much, or once showed something, that may be this order",
+        )  # fmt: skip
+        log.error("order.needs_review", order_id=order.pk, candidates=len(found.candidates))
 
 
-def find(order: Order, reading: Reading) -> list[Candidate]:
-    """Give what at the venue a lost order may be, leaving out all that another order is linked to."""
-    linked = set(
-        Order.objects.filter(account_id=order.account_id, venue_order_id__isnull=False).values_list(
-            "venue_order_id", flat=True
-        )
-    )
-    return matching.candidates(
-        as_wanted(order),
-        [listed for listed in reading.orders if listed.id not in linked],
-        [trade for trade in unrecorded(order.account_id, reading) if trade.order_id not in linked],
-    )
-
-
-def unrecorded(account_id: int, reading: Reading) -> list[VenueTrade]:
-    """Give the trades of a reading that are no fills of ours yet."""
-    keys = [trade.key for trade in reading.trades]
-    known = set(
-        Fill.objects.filter(account_id=account_id, venue_fill_id__in=keys).values_list(
-            "venue_fill_id", flat=True
-        )
-    )
-    return [trade for trade in reading.trades if trade.key not in known]
-
-
-def as_wanted(order: Order) -> Wanted:
-    """Give the order as `matching` looks for it."""
-    return Wanted(
-        id=order.pk, side=order.side, coin_type=order.coin_type, quantity=order.quantity or ZERO,
-        limit_price=order.limit_price or ZERO, since=order.submitted_at or order.created_at,
-        until=order.fenced_at, venue_order_id=order.venue_order_id, filled=order.filled_quantity,
-    )  # fmt: skip
+def _shown(order: Order, found: Search) -> list[dict[str, Any]]:
+    """Give what a person will be shown: all that was ever found, each once."""
+    now = [as_json(candidate) for candidate in found.candidates]
+    names = {candidate["name"] for candidate in now}
+    return [*now, *(before for before in order.candidates if before["name"] not in names)]
 
 
 def link(order: Order, candidate: Candidate, *, actor: str, reason: str) -> None:
@@ -164,34 +137,7 @@ def link(order: Order, candidate: Candidate, *, actor: str, reason: str) -> None
         changes |= reserved_again(order)
     move(
         order, Status.OPEN, at=clock.now(), actor=actor, reason=reason,
-        inputs={"candidate": candidate.name, "remaining": plain(candidate.remaining)}, **changes,
+        inputs={"candidate": as_json(candidate)["name"], "remaining": plain(candidate.remaining)}, **changes,
     )  # fmt: skip
     record_trades(order, candidate.trades, actor=actor)
     cancel_if_asked(order)
-
-
-def reserved_again(order: Order) -> dict[str, Decimal]:
-    """Give what an order that turned out to be at the venue takes; a fact, which no guard refuses."""
-    sizing = safety.reserve(
-        order.side, order.open_quantity, order.limit_price or ZERO, order.limit_price or ZERO,
-        seams.load("VENUES")[order.account.venue].fee_rate,
-    )  # fmt: skip
-    return {"reserved_aud": sizing.reserved_aud, "reserved_quantity": sizing.reserved_quantity}
-
-
-def as_json(candidate: Candidate) -> dict[str, object]:
-    """Give a candidate as it is kept for the person who chooses."""
-    return {
-        "name": candidate.name, "venue_order_id": candidate.venue_order_id,
-        "remaining": plain(candidate.remaining), "at": candidate.at.isoformat(),
-        "trades": trades_as_json(candidate.trades),
-    }  # fmt: skip
-
-
-def trades_as_json(trades: Iterable[VenueTrade]) -> list[dict[str, str]]:
-    """Give trades as they are kept for the person who says whose they are."""
-    return [
-        {"key": trade.key, "quantity": plain(trade.quantity), "price": plain(trade.price),
-         "value_aud": plain(trade.value_aud), "fee_aud": plain(trade.fee_aud), "at": trade.at.isoformat()}
-        for trade in trades
-    ]  # fmt: skip

@@ -11,6 +11,7 @@ from django.db import transaction
 from apps.trading.matching import Candidate
 from apps.trading.models import Account, Discrepancy, Event, Fill, Order
 from apps.trading.records import VenueTrade
+from apps.trading.services.cancel import cancel_if_asked
 from apps.trading.services.fills import record_trades
 from apps.trading.services.resolve import link
 from apps.trading.states import Status
@@ -61,10 +62,8 @@ def decide_review(order_id: int, *, verdict: str, actor: str, reason: str) -> Or
 
 def _conclude(order: Order, verdict: str, now: datetime, actor: str, reason: str) -> None:
     status, meaning = VERDICTS[verdict]
-    if status == Status.OPEN and order.venue_order_id is None:
-        raise Conflict(f"Order {order.pk} has no id at the venue: choose a candidate.", code="ORDER_STATE")
-    if status in (Status.OPEN, Status.CANCELLED) and order.open_quantity < 0:
-        raise Conflict(f"Order {order.pk} is overfilled: it can only be filled.", code="ORDER_STATE")
+    if reason_against := _contradiction(order, status):
+        raise Conflict(f"Order {order.pk} {reason_against}", code="ORDER_STATE")
     changes: dict[str, Any] = {"looked_at": None, "candidates": [], "next_at": None}
     if status == Status.FILLED and order.open_quantity != 0:
         # What was ordered is made what was filled, or the row would contradict itself; the event keeps both.
@@ -73,6 +72,21 @@ def _conclude(order: Order, verdict: str, now: datetime, actor: str, reason: str
         order, status, at=now, actor=actor, reason=reason, **changes,
         inputs={"verdict": meaning, "quantity": plain(order.quantity or Decimal(0))},
     )  # fmt: skip
+    cancel_if_asked(order)
+
+
+def _contradiction(order: Order, status: Status) -> str:
+    """Give why the row cannot be what a person says, as the end of a sentence; empty if it can."""
+    at_venue = order.venue_order_id is not None
+    if status == Status.OPEN and not at_venue:
+        return "has no id at the venue: choose a candidate."
+    if status in (Status.OPEN, Status.CANCELLED) and order.open_quantity < 0:
+        return "is overfilled: it can only be filled."
+    if status == Status.NOT_PLACED and (at_venue or order.filled_quantity):
+        return "has an id at the venue, or fills: it was placed. Say that it is cancelled or filled."
+    if status == Status.FILLED and not order.filled_quantity:
+        return "has no fills: choose a candidate, or say that it is cancelled."
+    return ""
 
 
 def _take(order: Order, candidate: dict[str, Any], actor: str, reason: str) -> None:
@@ -97,6 +111,9 @@ def _take(order: Order, candidate: dict[str, Any], actor: str, reason: str) -> N
         else:
             _conclude(order, "open", clock.now(), actor, reason)
         return
+    if "rate" in candidate:  # placed otherwise than it was sent: the row says what is there
+        order.quantity, order.limit_price = Decimal(candidate["remaining"]), Decimal(candidate["rate"])
+        Order.objects.filter(pk=order.pk).update(quantity=order.quantity, limit_price=order.limit_price)
     link(
         order,
         Candidate(

@@ -3,8 +3,9 @@
 All of it is read under the account's lock, so that what is in flight cannot grow meanwhile.
 """
 
+import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,20 +20,26 @@ from apps.trading.states import IN_FLIGHT, values
 from ohmycoins.core.money import ZERO, round_aud
 
 # A holding is marked at the last price held within bid and ask (`records.Quote.mark` in SQL).
-HELD = """
+MARK = "least(greatest(p.last, least(p.bid, p.ask)), greatest(p.bid, p.ask))"
+HELD = f"""
     held AS (
-        SELECT h.coin_type, h.algorithm_id, h.quantity,
-               round(h.quantity * least(greatest(p.last, least(p.bid, p.ask)), greatest(p.bid, p.ask)), 8) AS value
+        SELECT h.coin_type, h.algorithm_id, h.quantity, round(h.quantity * {MARK}, 8) AS value
         FROM trading_holding h
         LEFT JOIN ledgers_latestprice p ON p.coin_type = h.coin_type AND p.market = 'AUD'
         WHERE h.account_id = %(account)s AND h.quantity <> 0
     )
-"""
+"""  # noqa: S608 - constants only
 WORTH = f"""
     WITH {HELD}
-    SELECT coalesce(sum(value) FILTER (WHERE NOT coin_type = ANY(%(left_out)s)), 0),
-           coalesce(array_agg(DISTINCT coin_type) FILTER (WHERE value IS NULL), '{{}}')
-    FROM held
+    SELECT coalesce(sum(value), 0),
+        coalesce(jsonb_object_agg(coin_type, trim_scale(quantity)::text) FILTER (WHERE value IS NULL), '{{}}')
+    FROM (SELECT coin_type, sum(quantity) AS quantity, sum(value) AS value FROM held GROUP BY coin_type) AS coins
+"""  # noqa: S608 - constants only
+# Coins that had no price when the day began are in neither side: what was held of them then counts as it does now.
+PRICED_SINCE = f"""
+    SELECT coalesce(sum(round(start.quantity::numeric * {MARK}, 8)), 0)
+    FROM jsonb_each_text(%(unpriced)s::jsonb) AS start (coin_type, quantity)
+    JOIN ledgers_latestprice p ON p.coin_type = start.coin_type AND p.market = 'AUD'
 """  # noqa: S608 - constants only
 STAKES = f"""
     WITH {HELD}, flying AS (
@@ -57,13 +64,12 @@ STAKES = f"""
     FROM flying
 """  # noqa: S608 - constants only
 # What came and went by no trade since then; coins at their price of that day or, without one, today's.
-MOVED = """
-    SELECT coalesce(sum(m.amount_aud + round(m.quantity * coalesce(
-        m.unit_price, least(greatest(p.last, least(p.bid, p.ask)), greatest(p.bid, p.ask)), 0), 8)), 0)
+MOVED = f"""
+    SELECT coalesce(sum(m.amount_aud + round(m.quantity * coalesce(m.unit_price, {MARK}, 0), 8)), 0)
     FROM trading_movement m
     LEFT JOIN ledgers_latestprice p ON p.coin_type = m.coin_type AND p.market = 'AUD'
     WHERE m.account_id = %(account)s AND m.recorded_at > %(since)s
-"""
+"""  # noqa: S608 - constants only
 IN_FLIGHT_VALUES = values(IN_FLIGHT)
 NO_ORDER = 0
 
@@ -73,7 +79,8 @@ class Worth:
     """An account at market, in AUD; coins that never had a price are left out and named."""
 
     equity_aud: Decimal
-    unpriced: tuple[str, ...]
+    unpriced: dict[str, str]
+    """Coins without a price, and how many of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +98,36 @@ class Day:
         return self.base_aud - self.worth.equity_aud
 
 
-def read_worth(account: Account, *, left_out: tuple[str, ...] = ()) -> Worth:
-    """Value what the account has; coins in `left_out` count nothing."""
-    value, unpriced = _row(WORTH, account=account.pk, left_out=list(left_out))
-    return Worth(equity_aud=account.cash_aud + value, unpriced=tuple(unpriced))
+def read_worth(account: Account) -> Worth:
+    """Value what the account has."""
+    value, unpriced = _row(WORTH, account=account.pk)
+    return Worth(equity_aud=account.cash_aud + value, unpriced=json.loads(unpriced))
 
 
 def read_day(account: Account, now: datetime) -> Day:
     """Measure the account's local day; store what it began with if nobody did yet.
 
-    Needs the account's lock. A coin that had no price when the day began stays out of both sides.
+    Needs the account's lock. A coin that had no price when the day began is no gain when it gets one,
+    and buying it is no loss.
     """
-    day = now.astimezone(ZoneInfo(account.timezone)).date()
+    day, worth = local_day(account, now), read_worth(account)
     start = DayStart.objects.filter(account=account, day=day).first()
     if start is None:
-        worth = read_worth(account)
         start = DayStart.objects.create(
-            account=account, day=day, equity_aud=worth.equity_aud, unpriced=list(worth.unpriced), at=now
+            account=account, day=day, equity_aud=worth.equity_aud, unpriced=worth.unpriced, at=now
         )
         return Day(start, worth, base_aud=worth.equity_aud)
-    worth = read_worth(account, left_out=tuple(start.unpriced))
     (moved,) = _row(MOVED, account=account.pk, since=start.at)
-    return Day(start, worth, base_aud=start.equity_aud + moved)
+    base = start.equity_aud + moved
+    if start.unpriced:
+        (priced,) = _row(PRICED_SINCE, unpriced=json.dumps(start.unpriced))
+        base += priced
+    return Day(start, worth, base_aud=base)
+
+
+def local_day(account: Account, now: datetime) -> date:
+    """Give the day that it is where the account is."""
+    return now.astimezone(ZoneInfo(account.timezone)).date()
 
 
 def bounds_of(account: Account) -> Bounds:

@@ -36,6 +36,21 @@ def set_status(
     log.warning("account.moved", account_id=account.pk, status=status, reason=reason)
 
 
+def reduce_only(
+    account: Account, *, at: datetime, actor: str, reason: str, inputs: dict[str, Any] | None = None
+) -> None:
+    """Let the locked account only sell until a person says otherwise, whatever it may do now."""
+    if account.status == Account.Status.ACTIVE:
+        set_status(account, Account.Status.REDUCE_ONLY, at=at, actor=actor, reason=reason, inputs=inputs)
+    elif account.reduce_only_until:  # a new day alone no longer ends it
+        account.reduce_only_until, account.status_reason = None, reason[:200]
+        account.save(update_fields=["status_reason", "reduce_only_until"])
+        Event.objects.create(
+            account=account, type="account.held", from_status=account.status, to_status=account.status, at=at,
+            actor=actor, reason=reason[:300], inputs=inputs or {},
+        )  # fmt: skip
+
+
 def end_bad_day(account: Account, now: datetime) -> None:
     """Let the locked account buy again when the day that it lost too much on is over."""
     if account.reduce_only_until and account.reduce_only_until <= now:

@@ -189,7 +189,7 @@ def _hand_over(stop: Stop, swept: Swept, seconds: float) -> None:
         for account_id in waiting:
             if time.monotonic() < deadline:
                 with _apart(f"cancels of account {account_id}"):
-                    send_cancels(account_id)
+                    send_cancels(account_id, deadline=deadline)
 
 
 def _liquidate(stop: Stop, actor: User | None, seconds: float) -> tuple[tuple[Order, ...], int]:

@@ -12,30 +12,34 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from apps.trading.models import Account, Order
-from apps.trading.records import Denial, Submission
+from apps.trading.records import Denial, Receipt, Submission
 from apps.trading.services.cancel import cancel_if_asked
 from apps.trading.services.claims import next_cleared
 from apps.trading.services.control import standing_stop
 from apps.trading.services.credentials import NoCredentials, keys_of
 from apps.trading.services.nonces import take_nonce
-from apps.trading.states import Status
-from apps.trading.transitions import move
+from apps.trading.services.reservations import reserved_again
+from apps.trading.states import UNRESOLVED, Status
+from apps.trading.transitions import amend, move
 from apps.trading.venues.base import LiveVenue
 from ohmycoins.clients.coinspot import NotSent, OutcomeUnknown, Refused
 from ohmycoins.core import clock, seams
-from ohmycoins.core.money import ZERO
+from ohmycoins.core.money import ZERO, plain
 
 log = structlog.get_logger(__name__)
 
 ACTOR = "executor"
 LEASE_BEYOND_DEADLINE = timedelta(seconds=5)
 MOST_ATTEMPTS = 5
+RECORD_PAUSE_SECONDS = 0.2
+MOST_ROUNDING = Decimal("0.01")
 # New submits begin in this time; the last may take its deadline longer, within the task's time limit.
 DRAIN_SECONDS = 10.0
 
@@ -46,7 +50,7 @@ class Outcome:
 
     status: Status
     reason: str
-    venue_order_id: str | None = None
+    receipt: Receipt | None = None
 
 
 def drain_live(account_id: int, *, wait: bool = True, deadline: float | None = None) -> int:
@@ -121,27 +125,36 @@ def send(submission: Submission) -> Outcome:
         return Outcome(Status.PENDING, f"not sent: {error.message}")
     log.info("order.sending", order_id=submission.order_id)
     try:
-        venue_order_id = _venue(account).submit(
-            submission.body, keys.trading, side=submission.side, quantity=submission.quantity,
-            limit_price=submission.limit_price,
-        )  # fmt: skip
+        receipt = _venue(account).submit(submission.body, keys.trading, side=submission.side)
     except NotSent as error:
         return Outcome(Status.PENDING, f"not sent: {error}"[:300])
     except Refused as error:
         return Outcome(Status.REJECTED, str(error)[:300])
     except OutcomeUnknown as error:
         return Outcome(Status.UNKNOWN, str(error)[:300])
-    return Outcome(Status.OPEN, "the venue placed it", venue_order_id)
+    return Outcome(Status.OPEN, "the venue placed it", receipt)
 
 
 def record(submission: Submission, outcome: Outcome) -> None:
-    """Record what became of a submit, unless the order has moved on under another nonce or state."""
-    try:
-        _record(submission, outcome)
-    except IntegrityError:
-        # The venue's id is another order's already: whatever this reply is, it does not say where ours is.
-        log.exception("order.id_reused", order_id=submission.order_id)
-        _record(submission, Outcome(Status.UNKNOWN, "the venue answered with the id of another order"))
+    """Record what became of a submit, unless the order has moved on under another nonce or state.
+
+    Tries until the lease ends when the database is busy or away: an answer is had only once.
+    """
+    while True:
+        try:
+            _record(submission, outcome)
+        except IntegrityError:
+            # The venue's id is another order's already: whatever this reply is, it does not say where ours is.
+            log.exception("order.id_reused", order_id=submission.order_id)
+            outcome = Outcome(Status.UNKNOWN, "the venue answered with the id of another order")
+        except (OperationalError, InterfaceError):
+            if clock.now() >= submission.lease_until:
+                log.exception("order.unrecorded", order_id=submission.order_id, outcome=str(outcome))
+                raise
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(RECORD_PAUSE_SECONDS)
+        else:
+            return
 
 
 @transaction.atomic
@@ -151,14 +164,10 @@ def _record(submission: Submission, outcome: Outcome) -> None:
     if order.nonce != submission.nonce:
         return
     now = clock.now()
-    if outcome.status == Status.OPEN and order.status in (Status.SUBMITTING, Status.UNKNOWN):
+    order.account = account
+    if outcome.receipt and order.status in (*UNRESOLVED, Status.NOT_PLACED, Status.NEEDS_REVIEW):
         # Also after the lease: an answer with an id is the best evidence there can be.
-        move(
-            order, Status.OPEN, at=now, actor=ACTOR, reason=outcome.reason,
-            inputs={"venue_order_id": outcome.venue_order_id}, venue_order_id=outcome.venue_order_id,
-            lease_until=None, looked_at=None, next_at=None,
-        )  # fmt: skip
-        cancel_if_asked(order)
+        _record_receipt(order, outcome.receipt, outcome.reason)
         account.look_soon(now)
     elif order.status != Status.SUBMITTING:
         return
@@ -176,6 +185,49 @@ def _record(submission: Submission, outcome: Outcome) -> None:
         )
     else:
         move(order, Status.UNKNOWN, at=now, actor=ACTOR, reason=outcome.reason, lease_until=None, next_at=now)
+
+
+def _record_receipt(order: Order, receipt: Receipt, reason: str) -> None:
+    """Take the order as the venue placed it, if that is within what was asked for; else keep its id for a person.
+
+    A venue may round to its ticks: the row then says what is there, and the event what was sent.
+    """
+    now = clock.now()
+    sent = {"quantity": plain(order.quantity or ZERO), "limit_price": plain(order.limit_price or ZERO)}
+    if _is_within(order, receipt) and order.status != Status.NEEDS_REVIEW:
+        again = reserved_again(order) if order.status == Status.NOT_PLACED else {}
+        move(
+            order, Status.OPEN, at=now, actor=ACTOR, reason=reason,
+            inputs={"venue_order_id": receipt.id, **sent}, venue_order_id=receipt.id,
+            quantity=receipt.quantity, limit_price=receipt.limit_price, lease_until=None, looked_at=None, next_at=None,
+            candidates=[], error="", **again,
+        )  # fmt: skip
+        cancel_if_asked(order)
+        return
+    said = {
+        "name": receipt.id, "venue_order_id": receipt.id, "remaining": plain(receipt.quantity),
+        "rate": plain(receipt.limit_price), "at": now.isoformat(), "trades": [],
+    }  # fmt: skip
+    if order.status == Status.SUBMITTING:
+        move(
+            order, Status.UNKNOWN, at=now, actor=ACTOR, reason="the venue says it placed something else",
+            inputs={**sent, "said": said}, candidates=[said], lease_until=None, next_at=now,
+        )  # fmt: skip
+    else:
+        amend(
+            order, at=now, actor=ACTOR, type="order.answered", reason="the venue says it placed this",
+            inputs={**sent, "said": said}, candidates=[*order.candidates, said],
+        )  # fmt: skip
+        log.error("order.answered_late", order_id=order.pk, status=order.status)
+
+
+def _is_within(order: Order, receipt: Receipt) -> bool:
+    """Tell whether what was placed takes no more than what is reserved, at a price that was accepted."""
+    quantity, limit_price = order.quantity or ZERO, order.limit_price or ZERO
+    near = abs(receipt.limit_price - limit_price) <= limit_price * MOST_ROUNDING
+    buying = order.side == Order.Side.BUY
+    no_worse = receipt.limit_price <= limit_price if buying else receipt.limit_price >= limit_price
+    return near and no_worse and quantity * (1 - MOST_ROUNDING) <= receipt.quantity <= quantity
 
 
 def _put_back(order: Order, reason: str) -> None:

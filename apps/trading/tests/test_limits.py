@@ -152,10 +152,15 @@ def test_coin_without_a_price_is_left_out_of_both_sides_and_named(clock: Any) ->
     Holding.objects.create(account=account, coin_type="NEW", quantity=1000)
     place(account, quantity="1")
     start = DayStart.objects.get()
-    assert (start.equity_aud, start.unpriced) == (100_000, ["NEW"])
+    assert (start.equity_aud, start.unpriced) == (100_000, {"NEW": "1000"})
     make_price("NEW", bid=50, ask=50)
     standing = read_standing(account, ticket(quantity=1), now=start.at + timedelta(minutes=1))
-    assert (standing.equity_aud, standing.day_loss_aud) == (100_000, 0)
+    assert (standing.equity_aud, standing.day_loss_aud) == (150_000, 0), "what it is worth now is no gain"
+    clock.shift(60)
+    trade(account, coin_type="NEW", quantity="200")
+    account.refresh_from_db()
+    standing = read_standing(account, ticket(quantity=1), now=start.at + timedelta(minutes=2))
+    assert standing.day_loss_aud == D("10.1"), "buying it is no loss, but for the fees"
 
 
 def test_market_marked_volatile_halves_its_limits(clock: Any) -> None:

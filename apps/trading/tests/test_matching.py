@@ -1,16 +1,19 @@
 """Telling our orders and trades from others, as tables and properties."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.trading.matching import Wanted, attribute, candidates
+from apps.trading.matching import Unsearchable, Wanted, attribute, candidates
 from apps.trading.records import VenueOrder, VenueTrade
 
+ANY = mock.ANY
 SENT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
@@ -56,8 +59,10 @@ def traded(quantity: str, key: str = "", **columns: Any) -> VenueTrade:
         ([], [traded("1")], ["1"]),
         ([], [traded("1", price=D("100.1"))], []),
         ([], [traded("1", at=SENT - 2 * MINUTE)], []),
-        ([], [traded("0.6"), traded("0.4"), traded("0.3")], ["0.6"]),
-        ([], [traded("0.5", "x"), traded("0.5", "y"), traded("0.5", "z")], ["x", "x", "y"]),
+        ([], [traded("0.6"), traded("0.4"), traded("0.3")], ["0.6+0.4"]),
+        ([], [traded("0.5", "x"), traded("0.5", "y"), traded("0.5", "z")], ["x+y", "x+z", "y+z"]),
+        ([], [traded("1", "manual"), traded("0.6"), traded("0.4")], ["manual", "0.6+0.4"]),
+        ([], [traded("0.1", f"{n}") for n in range(15)], ["0+1+2+3+4+5+6+7+8+9"] + [ANY] * 9),
         ([], [traded("1", order_id="v")], ["v"]),
         ([], [traded("0.4", "x", order_id="v"), traded("0.6", "y", order_id="v")], ["v"]),
         ([], [traded("0.4", order_id="v"), traded("0.6", order_id="w")], []),
@@ -66,7 +71,23 @@ def traded(quantity: str, key: str = "", **columns: Any) -> VenueTrade:
     ],
 )
 def test_lost_order_may_be_what_comes_to_its_exact_amount(orders: Any, trades: Any, names: list[str]) -> None:
-    assert [candidate.name for candidate in candidates(wanted(), orders, trades)] == names
+    found = candidates(wanted(), orders, trades)
+    assert [one.venue_order_id or "+".join(trade.key for trade in one.trades) for one in found] == names
+
+
+def test_order_filled_in_many_pieces_is_found() -> None:
+    (found,) = candidates(wanted("4"), [], [traded("0.1", f"{n}") for n in range(40)])
+    assert len(found.trades) == 40
+
+
+def test_search_among_too_many_trades_says_so() -> None:
+    with pytest.raises(Unsearchable):
+        candidates(wanted("5.0505"), [], [traded(f"0.1{n:02}", f"{n}") for n in range(99)])
+
+
+def test_order_on_the_book_takes_no_trades_where_there_are_two_ways_to() -> None:
+    (found,) = candidates(wanted(), [listed("0.6")], [traded("0.4", "x"), traded("0.4", "y")])
+    assert (found.venue_order_id, found.remaining, found.trades) == ("a", D("0.6"), ())
 
 
 def test_sale_takes_no_trade_below_its_limit() -> None:
@@ -83,7 +104,11 @@ def deal(orders: list[Wanted], book: list[VenueOrder], trades: list[VenueTrade])
     """Give, by order: the keys of its trades, of the loose ones, and whether it is doubtful; and the foreign."""
     findings, foreign = attribute(orders, book, trades)
     return {
-        number: ([trade.key for trade in found.trades], [trade.key for trade in found.loose], found.doubtful)
+        number: (
+            sorted(trade.key for trade in found.trades),
+            [trade.key for trade in found.loose],
+            found.doubtful,
+        )
         for number, found in findings.items()
     }, [trade.key for trade in foreign]
 
@@ -118,6 +143,17 @@ def deal(orders: list[Wanted], book: list[VenueOrder], trades: list[VenueTrade])
          {1: ([], [], False), 2: (["x"], [], False)}, ["y"]),
         ([known(1, "1")], [], [traded("0.6", "x", order_id="v1"), traded("0.6", "y", order_id="v1")],
          {1: ([], ["x", "y"], True)}, []),
+        # An order that was cancelled may still be completed, and takes no part of it; nor does it hold up others.
+        ([known(1, "1", ended=True)], [], [traded("1")], {1: (["1"], [], False)}, []),
+        ([known(1, "1", ended=True)], [], [traded("0.3")], {1: ([], [], False)}, ["0.3"]),
+        ([known(1, "1", ended=True), known(2, "2")], [], [traded("2")], {1: ([], [], False), 2: (["2"], [], False)}, []),
+        ([known(1, "1", limit_price=D(50), ended=True), known(2, "2")], [], [traded("2")],
+         {1: ([], [], False), 2: (["2"], [], False)}, []),
+        # Two orders gone from the book, one filled: the other was cancelled, or its trades lag.
+        ([known(1, "1"), known(2, "2")], [], [traded("2")], {1: ([], [], False), 2: (["2"], [], False)}, []),
+        # In review: only what names it.
+        ([known(1, "1", in_review=True)], [], [traded("1")], {1: ([], [], False)}, ["1"]),
+        ([known(1, "1", in_review=True)], [], [traded("1", order_id="v1")], {1: (["1"], [], False)}, []),
         # A trade beyond the limit, or before the order, is not its own.
         ([known(1, "1")], [], [traded("1", price=D(101))], {1: ([], [], False)}, ["1"]),
         ([known(1, "1")], [], [traded("1", at=SENT - 2 * MINUTE)], {1: ([], [], False)}, ["1"]),
@@ -156,3 +192,12 @@ def test_no_trade_is_dealt_twice_and_no_order_gets_more_than_it_asked_for(
         found = findings[known_order.id]
         assert sum(trade.quantity for trade in found.trades) in (0, known_order.quantity)
     assert not {trade.key for trade in foreign} & set(dealt)
+
+
+def test_dealing_equal_trades_to_many_orders_is_given_up_in_a_moment() -> None:
+    orders = [known(number, "3") for number in range(6)]
+    began = time.monotonic()
+    findings, foreign = attribute(orders, [], [traded("1", f"{n}") for n in range(14)])
+    assert time.monotonic() - began < 10
+    assert all(found.doubtful and not found.trades for found in findings.values())
+    assert foreign == []

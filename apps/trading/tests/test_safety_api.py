@@ -14,6 +14,7 @@ from apps.ledgers.tests.factories import make_price
 from apps.trading.models import Account, Credential, Event, Limits
 from apps.trading.services.accounts import open_account
 from apps.trading.services.credentials import store_credentials
+from apps.trading.services.execute import drain_account
 from apps.trading.tests.factories import make_account, place, trade
 from ohmycoins.core import clock as system
 
@@ -40,7 +41,7 @@ def test_limits_are_replaced_and_those_before_are_kept(api: APIClient, user: Use
         "max_algorithm_percent": "30", "max_order_aud": "1000",
     }  # fmt: skip
     assert (answer.status_code, answer.json()) == (200, expected)
-    assert api.put(LIMITS, {}, format="json").status_code == 200
+    assert api.put(LIMITS, {"max_algorithm_percent": "30"}, format="json").status_code == 200
     assert [str(row.max_position_percent) for row in Limits.objects.order_by("id")] == ["12.50", "20.00"]
     event = Event.objects.filter(type="limits.set").first()
     assert event is not None
@@ -57,6 +58,7 @@ def test_limits_are_replaced_and_those_before_are_kept(api: APIClient, user: Use
         ({"max_algorithm_percent": "-1"}, "max_algorithm_percent"),
         ({"max_order_aud": "0"}, "max_order_aud"),
         ({"max_orders": "5"}, "max_orders"),
+        ({}, "name at least one limit"),
     ],
 )
 def test_bad_limits_are_a_400_that_names_the_field_and_stores_nothing(
@@ -70,7 +72,7 @@ def test_bad_limits_are_a_400_that_names_the_field_and_stores_nothing(
 
 def test_another_user_s_account_is_a_404(api: APIClient) -> None:
     other = make_account(limited=True)
-    assert api.put(LIMITS, {"account": other.pk}, format="json").status_code == 404
+    assert api.put(LIMITS, {"account": other.pk, "max_order_aud": "1"}, format="json").status_code == 404
     for path in (f"{LIMITS}?account={other.pk}", f"/api/v1/floor/safety?account={other.pk}"):
         assert api.get(path).status_code == 404
     for act in ("activate", "deactivate", "restore"):
@@ -144,7 +146,7 @@ def test_without_the_permission_nobody_activates(api: APIClient, ready: Account)
     assert (ready.status, ready.activated_at) == ("inactive", None)
 
 
-@pytest.mark.parametrize("missing", ["mode", "credentials", "validation", "limits", "venue"])
+@pytest.mark.parametrize("missing", ["mode", "credentials", "validation", "limits"])
 def test_live_account_stays_refused_while_anything_is_missing(
     client_for: Callable[[User], APIClient], user: User, ready: Account, settings: Any, missing: str
 ) -> None:
@@ -155,17 +157,13 @@ def test_live_account_stays_refused_while_anything_is_missing(
         Credential.objects.all().delete()
     elif missing == "validation":
         Credential.objects.update(validated_at=None)
-    elif missing == "limits":
+    else:
         with pgtrigger.ignore("trading.Limits:append_only"):
             Limits.objects.all().delete()
-    else:
-        account = make_account(user)
-        Account.objects.filter(pk=account.pk).update(status="inactive")
     answer = activate(client_for(permitted(user)), account)
     assert (answer.status_code, answer.json()["code"]) == (422, "NOT_READY")
     expected = {
         "mode": "TRADING_MODE", "credentials": "API keys", "validation": "API keys", "limits": "limits",
-        "venue": "paper account",
     }  # fmt: skip
     assert expected[missing] in answer.json()["message"]
     account.refresh_from_db()
@@ -200,3 +198,48 @@ def test_deactivated_account_takes_no_orders(
     assert client.post(path, {"reason": "holiday"}, format="json").json()["status"] == "inactive"
     codes = [denial["code"] for denial in place(Account.objects.get(pk=ready.pk), quantity="0.1").denials]
     assert codes[:2] == ["ACCOUNT_NOT_ACTIVE", "VENUE_NOT_READY"]
+
+
+def test_paper_account_is_put_away_and_taken_up_again_by_its_owner(api: APIClient, user: User) -> None:
+    account = make_account(user)
+    path = f"/api/v1/floor/accounts/{account.pk}"
+    assert activate(api, account).status_code == 409, "it is active"
+    assert api.post(f"{path}/deactivate", {"reason": "away"}, format="json").json()["status"] == "inactive"
+    assert activate(api, account).json()["status"] == "active"
+
+
+def test_another_time_zone_does_not_forget_the_day_s_loss(api: APIClient, user: User, clock: Any) -> None:
+    make_price(bid=100, ask=100)
+    account = make_account(user)
+    trade(account, quantity="500")
+    clock.shift(60)
+    make_price(bid=80, ask=80)
+    before = api.get("/api/v1/floor/safety").json()["day_loss_aud"]
+    assert before == "10050"
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12", "Australia/Sydney"):
+        api.patch(f"/api/v1/floor/accounts/{account.pk}", {"timezone": zone}, format="json")
+        assert api.get("/api/v1/floor/safety").json()["day_loss_aud"] == before
+
+
+def test_account_in_the_query_is_the_account_that_trades(api: APIClient, user: User, clock: Any) -> None:
+    make_price()
+    other = make_account(user, cash="50000")
+    body = {"coin_type": "BTC", "side": "buy", "order_type": "market", "quantity": "0.01"}
+    answer = api.post(f"/api/v1/floor/orders?account={other.pk}", body, format="json")
+    assert answer.json()["account"] == other.pk
+    differing = api.post("/api/v1/floor/orders?account=1", body | {"account": other.pk}, format="json")
+    assert (differing.status_code, differing.json()["code"]) == (400, "INVALID")
+
+
+def test_replay_of_an_order_that_was_denied_at_its_claim_answers_as_it_did_first(
+    api: APIClient, user: User, clock: Any
+) -> None:
+    make_price(bid=99, ask=100)
+    account = make_account(user)
+    body = {"coin_type": "BTC", "side": "buy", "order_type": "market", "quantity": "300"}
+    headers = {"HTTP_IDEMPOTENCY_KEY": "k"}
+    assert api.post("/api/v1/floor/orders", body, format="json", **headers).status_code == 202
+    Limits.objects.create(account=account, set_by="tests")
+    drain_account(account.pk)
+    again = api.post("/api/v1/floor/orders", body, format="json", **headers)
+    assert (again.status_code, again.json()["status"]) == (202, "denied")

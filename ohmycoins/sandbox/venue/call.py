@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -65,23 +65,30 @@ class Call:
             raise Refusal("Invalid limit")
         return min(given, MOST_ROWS)
 
-    def day(self, name: str) -> date | None:
-        """Read a UTC day, written YYYY-MM-DD. Raises Refusal."""
+    def bound(self, name: str) -> date | datetime | None:
+        """Read a UTC day, written YYYY-MM-DD, or an instant in epoch milliseconds. Raises Refusal."""
         given = self.inputs.get(name)
         if given is None:
             return None
         try:
+            if isinstance(given, int) and not isinstance(given, bool):
+                return datetime.fromtimestamp(given / 1000, UTC)
             return date.fromisoformat(str(given))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise Refusal(f"Invalid {name}") from None
 
     def is_between(self, at: datetime) -> bool:
-        """Tell whether `at` is within the days asked for, both included. Raises Refusal."""
-        since, until = self.day("startdate"), self.day("enddate")
-        return (since is None or since <= at.date()) and (until is None or at.date() <= until)
+        """Tell whether `at` is within the days or instants asked for, both included. Raises Refusal."""
+        since, until = self.bound("startdate"), self.bound("enddate")
+        return (since is None or since <= _like(since, at)) and (until is None or _like(until, at) <= until)
 
     def is_about(self, coin: str) -> bool:
         """Tell whether a list that may be of one coin, or of one market, is to hold this one."""
         if str(self.inputs.get("markettype", "AUD")).upper() != "AUD":
             return False
         return self.inputs.get("cointype") is None or self.coin == coin
+
+
+def _like(bound: date | datetime, at: datetime) -> Any:
+    """Give `at` as precisely as the bound is given."""
+    return at if isinstance(bound, datetime) else at.date()
