@@ -61,8 +61,8 @@ class OrderQuerySet(QuerySet["Order"]):
         return self.filter(status=Status.UNKNOWN, next_at__lte=now)
 
     def cancel_due(self, now: datetime) -> Self:
-        """Keep orders that the venue is to be asked, or asked again, to take off its book."""
-        return self.filter(status=Status.CANCELLING, next_at__lte=now)
+        """Keep orders that the venue is to be asked, or asked again, to take off its book: it listed them last."""
+        return self.filter(status=Status.CANCELLING, next_at__lte=now, looked_at=None)
 
     def at_venue(self) -> Self:
         """Keep orders that rest at their venue, or rested there when it was last read."""

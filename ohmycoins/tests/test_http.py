@@ -1,13 +1,23 @@
 """Fetching within limits, from a real server that misbehaves."""
 
 import gzip
+import os
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from ohmycoins.core import http
 from ohmycoins.core.errors import PermanentError, TransientError
@@ -188,3 +198,77 @@ def test_refused_connection_says_so_without_the_query() -> None:
 def test_socket_guard_refuses_the_outside() -> None:
     with pytest.raises(RuntimeError, match="a test tried to reach"):
         fetch("http://192.0.2.1/")
+
+
+def test_tls_that_breaks_after_the_request_was_sent_does_not_count_as_unsent(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The host has the whole request by then: whoever takes it for unsent sends it twice."""
+    key, certificate = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    received: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        raw, _ = listening.accept()
+        connection = context.wrap_socket(raw, server_side=True)
+        while b"the order" not in b"".join(received):
+            received.append(connection.recv(4096))
+        os.write(connection.fileno(), b"HTTP/1.1 502 Bad Gateway\r\n\r\n")  # no TLS record
+        connection.close()
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        with pytest.raises(TransientError) as caught:
+            fetch(f"https://localhost:{listening.getsockname()[1]}/my/buy", method="POST", body=b"the order")
+    assert received
+    assert not caught.value.unsent
+
+
+def test_tls_that_fails_before_the_request_counts_as_unsent(tmp_path: Path) -> None:
+    key, certificate = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def serve(listening: socket.socket) -> None:
+        raw, _ = listening.accept()
+        with suppress(OSError):
+            context.wrap_socket(raw, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        with pytest.raises(TransientError) as caught:
+            fetch(f"https://localhost:{listening.getsockname()[1]}/my/buy", method="POST", body=b"the order")
+    assert caught.value.unsent, "nobody vouches for the certificate"
+
+
+def self_signed(where: Path) -> tuple[Path, Path]:
+    """Write a key and a certificate for localhost that nobody vouches for; give their paths."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = where / "key.pem", where / "certificate.pem"
+    paths[0].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    paths[1].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return paths
+
+
+def test_no_secret_shows_in_an_ask() -> None:
+    ask = Ask(url="https://example.com", headers={"key": "s3cret"}, body=b"s3cret", secrets=("s3cret",))
+    assert "s3cret" not in repr(ask)

@@ -74,7 +74,7 @@ def store_credentials(
     """Seal the account's first keys or, `replacing`, others in their place; they are not validated yet.
 
     Raises Refused (PAPER_ACCOUNT), Invalid, NoSuchCredentials, and Conflict: CREDENTIALS_EXIST,
-    KEY_IN_USE, or ORDERS_UNRESOLVED while an order may still reach the venue under the old key, which
+    KEY_IN_USE, ORDERS_OPEN while orders rest at the venue, or ORDERS_UNRESOLVED while an order may still reach the venue under the old key, which
     the nonces of a new one would not fence off.
     """
     require_live(account)
@@ -82,7 +82,7 @@ def store_credentials(
     advisory_lock(LOCK)
     account = Account.objects.locked().get(pk=account.pk)
     if replacing:
-        credential_of(account)
+        _require_same_venue(account, credential_of(account), secrets)
         _require_no_orders(account)
     elif Credential.objects.filter(account=account).exists():
         raise Conflict(f"Account {account} has keys already; PUT replaces them.", code="CREDENTIALS_EXIST")
@@ -207,6 +207,21 @@ def _require_no_orders(account: Account) -> None:
         raise Conflict(
             f"It is not known yet whether CoinSpot has order {found} of account {account}: wait until it is.",
             code="ORDERS_UNRESOLVED",
+        )
+
+
+def _require_same_venue(account: Account, credential: Credential, secrets: Secrets) -> None:
+    """Raise Conflict if another trading key would come while orders rest: it may be another login's.
+
+    That one's lists would not show them, and they would be taken for cancelled.
+    """
+    if credential.key_digest == _digest(secrets.api_key):
+        return
+    if found := Order.objects.at_venue().filter(account=account).values_list("id", flat=True).first():
+        raise Conflict(
+            f"Order {found} of account {account} rests at CoinSpot: cancel what rests before another trading key"
+            " comes. If the old key is gone for good, DELETE it first.",
+            code="ORDERS_OPEN",
         )
 
 

@@ -18,6 +18,7 @@ from apps.trading.services.credentials import (
 )
 from apps.trading.tests.credentials import (
     BODY,
+    BOTH,
     READING,
     SECRETS,
     TRADING,
@@ -199,6 +200,19 @@ def test_keys_change_when_no_order_is_at_the_venue(status: str) -> None:
     store_credentials(account, api_key="new-key-9", api_secret="n", actor="user:1", replacing=True)
     delete_credentials(account, actor="user:1")
     assert not Credential.objects.exists()
+
+
+def test_another_trading_key_does_not_come_while_orders_rest() -> None:
+    account = live_account()
+    stored(account)
+    order_in(account, "open")
+    with pytest.raises(Conflict, match="rests at CoinSpot") as caught:
+        store_credentials(account, api_key="another-key-9999", api_secret="s", actor="user:1", replacing=True)
+    assert caught.value.code == "ORDERS_OPEN"
+    assert keys_of(account).trading == TRADING
+    store_credentials(account, **BOTH, actor="user:1", replacing=True)  # type: ignore[arg-type]
+    delete_credentials(account, actor="user:1")
+    store_credentials(account, api_key="another-key-9999", api_secret="s", actor="user:1")
 
 
 def test_orders_of_another_account_do_not_matter() -> None:

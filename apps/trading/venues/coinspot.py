@@ -70,11 +70,12 @@ class CoinspotVenue:
         try:
             book = coinspot_replies.read_open_orders(send(coinspot.open_orders))
             rows = [row for row in _completed(send, since, until) if _in_aud(row.market) and row.amount]
-            orders = tuple(_order(row) for row in book if _in_aud(row.market) and row.amount)
+            # By id: a list may hold a row twice.
+            orders = {row.id: _order(row) for row in book if _in_aud(row.market) and row.amount}
             if transfers_since is None:
-                return Reading(began_at, orders, tuple(_trades(rows)))
+                return Reading(began_at, tuple(orders.values()), tuple(_trades(rows)))
             return Reading(
-                began_at, orders, tuple(_trades(rows)), tuple(_transfers(send, transfers_since, until)),
+                began_at, tuple(orders.values()), tuple(_trades(rows)), tuple(_transfers(send, transfers_since, until)),
                 coinspot_replies.read_balances(send(coinspot.balances)),
             )  # fmt: skip
         except BadReply as error:
