@@ -6,7 +6,7 @@ UV_VERSION := 0.13.8
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
           else $(BIN)/python -m pip install --quiet --require-hashes -r $(1); fi
 
-.PHONY: up demo test test-all lint types bench lock clean help
+.PHONY: up demo test test-all chaos lint types bench lock clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,11 @@ lint: .venv/development
 
 types: .venv/development
 	@$(BIN)/mypy
+
+chaos: SEEDS ?= 1 2 3 4
+chaos: ORDERS ?= 1000
+chaos: .venv/development ## orders under fire: workers killed, a venue that fails (SEEDS="1 2" ORDERS=1000)
+	@$(BIN)/python -m apps.trading.tests.chaos --seed $(SEEDS) --orders $(ORDERS)
 
 bench: .venv/development ## measure the product against its floors
 	@$(BIN)/python -m benchmarks

@@ -30,7 +30,12 @@ def test_prepare_creates_what_is_missing_and_a_second_run_changes_nothing(settin
     assert admin.is_superuser
     assert admin.check_password(password)
     assert Source.objects.filter(name="coinspot_prices").exists()
-    assert set(Group.objects.values_list("name", flat=True)) == {"auditors", "live approvers", "operators", "user managers"}
+    assert set(Group.objects.values_list("name", flat=True)) == {
+        "auditors",
+        "live approvers",
+        "operators",
+        "user managers",
+    }
     call_command("prepare", stdout=second)
     assert second.getvalue() == "", "the password is shown once"
     assert User.objects.count() == 1

@@ -1,6 +1,5 @@
 """Change what a user may change of an account: its name, and where its days begin."""
 
-
 from django.db import IntegrityError, transaction
 
 from apps.trading.models import Account, DayStart, Event
