@@ -104,7 +104,9 @@ class DayStart(models.Model):
     account = models.ForeignKey(Account, models.PROTECT, related_name="day_starts", db_index=False)
     day = models.DateField()
     equity_aud = AudField()
-    unpriced = models.JSONField(default=dict, help_text="Coins held without a price, which are left out: how many.")
+    unpriced = models.JSONField(
+        default=dict, help_text="Coins held without a price, which are left out: how many."
+    )
     at = models.DateTimeField(
         help_text="When it was measured: at midnight, or as soon after as anyone looked."
     )
