@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal as D
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -114,7 +115,12 @@ class Installation:
         return mine
 
     def named(self, words: str) -> list[psutil.Process]:
-        return [process for process in self.processes() if words in " ".join(process.cmdline())]
+        found = []
+        for process in self.processes():
+            with suppress(psutil.Error):  # it may end while it is looked at
+                if words in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         return requests.request(
@@ -290,7 +296,7 @@ def test_worker_killed_in_the_middle_of_orders_loses_and_doubles_none(installati
 
 
 def test_redis_killed_loses_no_order(installation: Installation) -> None:
-    (server,) = [process for process in installation.children() if "redis" in " ".join(process.cmdline())]
+    (server,) = installation.named("redis-server")
     server.kill()
     ids = [installation.order(quantity="0.00001") for _ in range(5)]
     for order_id in ids:
