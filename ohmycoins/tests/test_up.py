@@ -61,6 +61,16 @@ def wait_for(ready: Callable[[], Any], seconds: float = 60) -> Any:
     raise AssertionError(f"did not happen within {seconds} s")
 
 
+def matching(processes: list[psutil.Process], words: str) -> list[psutil.Process]:
+    """Keep processes whose command has the words; one may end while it is looked at."""
+    found = []
+    for process in processes:
+        with suppress(psutil.Error):
+            if words in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
 class Installation:
     """A data directory, and whatever `python -m ohmycoins.local` runs in it."""
 
@@ -115,12 +125,7 @@ class Installation:
         return mine
 
     def named(self, words: str) -> list[psutil.Process]:
-        found = []
-        for process in self.processes():
-            with suppress(psutil.Error):  # it may end while it is looked at
-                if words in " ".join(process.cmdline()):
-                    found.append(process)
-        return found
+        return matching(self.processes(), words)
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         return requests.request(
@@ -296,7 +301,7 @@ def test_worker_killed_in_the_middle_of_orders_loses_and_doubles_none(installati
 
 
 def test_redis_killed_loses_no_order(installation: Installation) -> None:
-    (server,) = installation.named("redis-server")
+    (server,) = matching(installation.children(), "redis")
     server.kill()
     ids = [installation.order(quantity="0.00001") for _ in range(5)]
     for order_id in ids:
