@@ -43,11 +43,11 @@ def sandbox(settings: Any) -> Iterator[Sandbox]:
         server.shutdown()
 
 
-def live_account(user: User | None = None) -> Account:
+def live_account(user: User | None = None, *, keys: dict[str, str] = KEYS) -> Account:
     """Give an active live account with keys, limits, and the venue's balances taken over."""
     make_price(bid=100_000, ask=100_200)
     account = open_account(user=user or UserFactory(), name="Live", venue="coinspot")
-    store_credentials(account, **KEYS, actor="tests")
+    store_credentials(account, **keys, actor="tests")
     now = clock.now()
     Credential.objects.filter(account=account).update(validated_at=now)
     Account.objects.filter(pk=account.pk).update(status="active", activated_at=now, next_reconcile_at=now)
