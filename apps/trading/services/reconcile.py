@@ -185,7 +185,8 @@ def _import_orders(account: Account, reading: Reading, trades: list[VenueTrade])
     for listed in reading.orders:
         if listed.id in ours or (listed.coin_type, listed.side) in lost:
             continue
-        own = [trade for trade in trades if trade.order_id == listed.id]
+        # What was traded after the book was read is in what it said was left; the next reading tells.
+        own = [trade for trade in trades if trade.order_id == listed.id and trade.at <= reading.began_at]
         filled = sum((trade.quantity for trade in own), ZERO)
         order = _external(
             account, side=listed.side, coin_type=listed.coin_type, quantity=listed.remaining + filled,
