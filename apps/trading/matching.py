@@ -12,7 +12,7 @@ Declined: taking the nearest amount or the latest trade, which is right most of 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -22,8 +22,12 @@ from ohmycoins.core.money import ZERO
 
 # How far the venue's clock may lie from ours.
 CLOCK_SKEW = timedelta(seconds=60)
+# By how much a venue's rounding may change an amount or a price.
+MOST_ROUNDING = Decimal("0.01")
 # How many sets of trades are looked at before a search is given up; a second's work.
 MOST_STEPS = 100_000
+# Among more trades nothing is searched for, but whether all of them are meant.
+MOST_TRADES = 300
 # Of ways that a person is to choose from.
 MOST_SHOWN = 10
 
@@ -40,7 +44,7 @@ class Wanted:
     since: datetime
     """When it may have reached the venue at the earliest, by our clock."""
     until: datetime | None = None
-    """When at the latest; None for an order known to be there."""
+    """When at the latest, or, of one that ended, when it did; None for an order that rests there."""
     venue_order_id: str | None = None
     filled: Decimal = ZERO
     """What we recorded of it already."""
@@ -74,6 +78,8 @@ class Candidate:
     remaining: Decimal
     trades: tuple[VenueTrade, ...]
     at: datetime
+    rate: Decimal | None = None
+    """The venue's own, where it differs from the order's."""
 
 
 @dataclass(slots=True)
@@ -203,11 +209,17 @@ def _deal(owners: list[Wanted], trades: list[VenueTrade], findings: dict[int, Fi
 def _best_ways(
     hungry: list[Wanted], trades: list[VenueTrade], missing: dict[int, Decimal], findings: dict[int, Finding]
 ) -> list[dict[int, tuple[VenueTrade, ...]]]:
-    """Give the ways to deal that leave the fewest orders without an explanation. Raises Unsearchable."""
+    """Give the ways to deal that explain the most orders, those that have not ended first. Raises Unsearchable."""
     must = {order.id for order in hungry if findings[order.id].remaining is not None}
     ways = list(_ways(hungry, trades, missing, must, Budget()))
-    explained = [sum(bool(part) for part in way.values()) for way in ways]
-    return [way for way, count in zip(ways, explained, strict=True) if count == max(explained)]
+    alive = {order.id for order in hungry if not order.ended}
+
+    def explained(way: dict[int, tuple[VenueTrade, ...]]) -> tuple[int, int]:
+        got = {order_id for order_id, part in way.items() if part}
+        return len(got & alive), len(got)
+
+    most = max(map(explained, ways), default=(0, 0))
+    return [way for way in ways if explained(way) == most]
 
 
 def _ways(
@@ -234,6 +246,11 @@ def _summing_to(
     total: Decimal, trades: Sequence[VenueTrade], budget: Budget
 ) -> Iterator[tuple[VenueTrade, ...]]:
     """Give the sets of trades that come to exactly `total`. Raises Unsearchable."""
+    if total in (ZERO, _sum(trades)):
+        yield tuple(trades) if total else ()
+        return
+    if len(trades) > MOST_TRADES:
+        raise Unsearchable
     ordered = sorted(trades, key=lambda trade: trade.quantity, reverse=True)
     rests = [ZERO]
     for trade in reversed(ordered):
@@ -254,6 +271,20 @@ def _summing_to(
         yield tuple(sorted(part, key=lambda trade: trade.at))
 
 
+def near_misses(wanted: Wanted, orders: Iterable[VenueOrder]) -> list[Candidate]:
+    """Give orders on the book that are like the wanted one, but for an amount or price that does not come out.
+
+    The venue may have rounded either, or its list of trades may lag behind.
+    """
+    near = wanted.limit_price * MOST_ROUNDING
+    return [
+        Candidate(order.id, order.remaining, (), order.created_at, rate=order.rate)
+        for order in orders
+        if abs(order.rate - wanted.limit_price) <= near
+        and _is_like(replace(order, rate=wanted.limit_price), wanted)
+    ]
+
+
 def _is_like(order: VenueOrder, wanted: Wanted) -> bool:
     late = wanted.until is not None and order.created_at > wanted.until + CLOCK_SKEW
     return (
@@ -271,6 +302,7 @@ def _could_be(trade: VenueTrade, wanted: Wanted) -> bool:
         (trade.coin_type, trade.side) == (wanted.coin_type, wanted.side)
         and within
         and trade.at >= wanted.since - CLOCK_SKEW
+        and not (wanted.ended and wanted.until is not None and trade.at > wanted.until + CLOCK_SKEW)
     )
 
 

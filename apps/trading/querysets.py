@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from apps.ledgers.models import LatestPrice
 from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, UNRESOLVED, Status
@@ -62,7 +62,8 @@ class OrderQuerySet(QuerySet["Order"]):
 
     def cancel_due(self, now: datetime) -> Self:
         """Keep orders that the venue is to be asked, or asked again, to take off its book: it listed them last."""
-        return self.filter(status=Status.CANCELLING, next_at__lte=now, looked_at=None)
+        review = Q(status=Status.NEEDS_REVIEW, cancel_requested_at__isnull=False)
+        return self.filter(Q(status=Status.CANCELLING, looked_at=None) | review, next_at__lte=now)
 
     def at_venue(self) -> Self:
         """Keep orders that rest at their venue, or rested there when it was last read."""
@@ -82,6 +83,10 @@ class OrderQuerySet(QuerySet["Order"]):
             | (known & ended & (Q(submitted_at__gte=recent) | Q(cancel_requested_at__gte=recent)))
             | Q(venue_order_id__in=venue_ids)
         )
+
+    def with_end(self) -> Self:
+        """Give each order `ended_at`: when it was last cancelled, if it was."""
+        return self.annotate(ended_at=Max("events__at", filter=Q(events__to_status=Status.CANCELLED)))
 
     def first_locked(self) -> Order | None:
         """Lock and give the oldest."""

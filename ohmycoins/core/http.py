@@ -99,7 +99,7 @@ def request(ask: Ask) -> Page:
             for _ in range(REDIRECTS + 1):
                 with session.request(
                     ask.method, url, params=params, headers=headers, data=ask.body,
-                    timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True,
+                    timeout=(min(CONNECT_SECONDS, ask.total_seconds), READ_SECONDS), allow_redirects=False, stream=True,
                 ) as answer:  # fmt: skip
                     if not (ask.method == "GET" and answer.is_redirect):
                         return _page(answer, ask, deadline)

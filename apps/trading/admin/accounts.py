@@ -54,7 +54,7 @@ class AccountAdmin(AsksForReason, FactAdmin):
     def state(self, account: Account) -> str:
         return account.status
 
-    @admin.action(description="Activate for live trading", permissions=["activate"])
+    @admin.action(description="Activate", permissions=["activate"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
         if not isinstance(request.user, User):
             raise PermissionDenied
@@ -64,7 +64,7 @@ class AccountAdmin(AsksForReason, FactAdmin):
             except DomainError as error:
                 messages.error(request, f"{account}: {error.message}")
             else:
-                messages.success(request, f"{account} trades live.")
+                messages.success(request, f"{account} is active.")
 
     @admin.action(description="Let it buy again", permissions=["activate"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse | None:

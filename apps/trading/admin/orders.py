@@ -72,7 +72,7 @@ class OrderAdmin(FactAdmin):
             **self.admin_site.each_context(request), "title": f"Review of order {order.pk}", "order": order,
             "opts": self.opts, "asked": _asked(order), "reason": request.POST.get("reason", ""),
             "verdicts": [(name, meaning) for name, (_, meaning) in VERDICTS.items()],
-            "why": order.events.filter(to_status=Status.NEEDS_REVIEW).latest("id").reason,
+            "why": order.events.filter(type="order.moved", to_status=Status.NEEDS_REVIEW).latest("id").reason,
         })  # fmt: skip
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:

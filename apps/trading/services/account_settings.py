@@ -2,8 +2,8 @@
 
 from django.db import IntegrityError, transaction
 
-from apps.trading.models import Account, DayStart, Event
-from apps.trading.services.standing import local_day, read_day
+from apps.trading.models import Account, Event
+from apps.trading.services.standing import local_day
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict
 
@@ -11,10 +11,10 @@ from ohmycoins.core.errors import Conflict
 def change_account(
     account_id: int, *, actor: str, name: str | None = None, timezone: str | None = None
 ) -> Account:
-    """Rename an account, or let its days begin elsewhere. Raises Conflict (name taken).
+    """Rename an account, or let its days begin elsewhere. Raises Conflict: ACCOUNT_EXISTS (the name is taken), ANOTHER_DAY.
 
-    Another time zone may make it another day at once; that day begins with what the one before began with,
-    so that no loss is forgotten by it.
+    The time zone changes only while both have the same date: the day's loss is measured from its start, and
+    a day is begun once.
     """
     try:
         with transaction.atomic():
@@ -30,12 +30,13 @@ def change_account(
 
 def _move_days(account: Account, timezone: str, actor: str) -> None:
     now = clock.now()
-    day = read_day(account, now)
-    before, account.timezone = account.timezone, timezone
-    DayStart.objects.get_or_create(
-        account=account, day=local_day(account, now),
-        defaults={"equity_aud": day.base_aud, "unpriced": day.worth.unpriced, "at": now},
-    )  # fmt: skip
+    before, today = account.timezone, local_day(account, now)
+    account.timezone = timezone
+    if local_day(account, now) != today:
+        raise Conflict(
+            f"It is another day in {timezone} now than in {before}: change when both have the same date.",
+            code="ANOTHER_DAY",
+        )
     Event.objects.create(
         account=account, type="account.timezone", at=now, actor=actor, reason="asked for",
         inputs={"before": before, "after": timezone},

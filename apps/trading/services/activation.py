@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.trading.models import Account, Credential, Limits
+from apps.trading.models import Account, Credential, Discrepancy, Limits
 from apps.trading.services.status import set_status
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict, DomainError, Refused
@@ -33,6 +33,8 @@ def missing_for_live(account: Account) -> list[str]:
         missing.append("It has no API keys that the venue was seen to accept: store and validate them.")
     if not Limits.objects.filter(account=account).exists():
         missing.append("Its safety limits were never set: PUT /floor/safety/limits.")
+    if Discrepancy.objects.filter(account=account, resolved_at=None).exists():
+        missing.append("Its balances differ from the venue's, and nobody has explained that yet.")
     return missing
 
 
@@ -55,9 +57,11 @@ def activate_account(account_id: int, *, by: User) -> Account:
     if live:
         account.activated_at = account.next_reconcile_at = now
         account.save(update_fields=["activated_at", "next_reconcile_at"])
+    bad_day = account.reduce_only_until and account.reduce_only_until > now
     set_status(
-        account, Account.Status.ACTIVE, at=now, actor=f"user:{by.pk}", reason="activated for live trading"
-    )
+        account, Account.Status.REDUCE_ONLY if bad_day else Account.Status.ACTIVE, at=now, actor=f"user:{by.pk}",
+        reason="activated", until=account.reduce_only_until if bad_day else None,
+    )  # fmt: skip
     return account
 
 

@@ -26,8 +26,8 @@ def cancel_order(order_id: int, *, actor: str, reason: str = "asked for") -> Ord
     """Cancel what is not filled yet and return the order; cancelling again changes nothing.
 
     On paper it is CANCELLED at once. At a live venue it is CANCELLING until the venue's lists show what
-    became of it; one whose submit is under way is cancelled as soon as that is known. Cancels pass
-    whatever is stopped. Raises Conflict (ORDER_STATE) when the order is finished.
+    became of it; one whose submit is under way is cancelled as soon as that is known, and one in review is
+    taken off the book while a person decides. Cancels pass whatever is stopped. Raises Conflict (ORDER_STATE) when the order is finished.
     """
     account_id = Order.objects.values_list("account_id", flat=True).get(pk=order_id)
     account = Account.objects.locked().get(pk=account_id)
@@ -39,7 +39,14 @@ def cancel_order(order_id: int, *, actor: str, reason: str = "asked for") -> Ord
         move(order, Status.CANCELLED, at=now, actor=actor, reason=reason)
     elif order.status in RESTING:
         move(
-            order, Status.CANCELLING, at=now, actor=actor, reason=reason, cancel_requested_at=now, next_at=now
+            order,
+            Status.CANCELLING,
+            at=now,
+            actor=actor,
+            reason=reason,
+            cancel_requested_at=now,
+            next_at=now,
+            looked_at=None,
         )
         if account.mode == Account.Mode.PAPER:
             move(order, Status.CANCELLED, at=now, actor=actor, reason="nothing rests outside on paper")
@@ -55,6 +62,18 @@ def cancel_order(order_id: int, *, actor: str, reason: str = "asked for") -> Ord
                 reason=reason,
                 cancel_requested_at=now,
             )
+    elif order.status == Status.NEEDS_REVIEW and order.venue_order_id:
+        # What it is, a person says; that it is not to rest there any more, the venue is asked at once.
+        amend(
+            order,
+            at=now,
+            actor=actor,
+            type="order.cancel_requested",
+            reason=reason,
+            cancel_requested_at=now,
+            next_at=now,
+        )
+        outbox.nudge("trading.execute", account_id)
     else:
         raise Conflict(f"Order {order_id} is {order.status}; it cannot be cancelled.", code="ORDER_STATE")
     log.info("order.cancelled", order_id=order_id, status=order.status)
@@ -81,12 +100,18 @@ def send_cancel(account_id: int) -> bool:
     The answer proves nothing, the next reading does; asked again while the order is still listed.
     """
     now = clock.now()
-    order = Order.objects.cancel_due(now).filter(account_id=account_id).select_related("account").first()
+    order = (
+        Order.objects.cancel_due(now)
+        .filter(account_id=account_id)
+        .select_related("account")
+        .order_by("next_at", "id")
+        .first()
+    )
     if order is None:
         return False
     # First the time of the next attempt: a worker that dies here has sent it once at most.
     again = now + timedelta(seconds=max(settings.OMC_SETTLE_SECONDS / 4, 1))
-    Order.objects.filter(pk=order.pk, status=Status.CANCELLING).update(next_at=again)
+    Order.objects.filter(pk=order.pk, status=order.status).update(next_at=again)
     _send_cancel(order)
     order.account.look_soon(clock.now())
     return True

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 
 from apps.accounts.models import User
 from apps.trading.models import Account, Event, Stop
+from apps.trading.records import SELL
 from apps.trading.services.activation import NotPermitted
 from apps.trading.services.scopes import PERMISSION, Key, key_of, may_stop_all, read_key
 from ohmycoins.core import clock
@@ -63,6 +64,10 @@ class StopView:
 
     state: str
     scope: str
+
+    def refuses(self, side: str) -> bool:
+        """Tell whether orders of this side are held back."""
+        return self.state != ACTIVE and not (self.state == REDUCE_ONLY and side == SELL)
 
 
 def hold_gate() -> None:
@@ -181,7 +186,8 @@ def _change_once(
     if before == state:
         if state == ACTIVE:
             raise Conflict(f"{key.name} is not stopped.", code="STOP_STATE")
-        return stop
+        if stop.changed_by == actor_name(actor):
+            return stop
     if (
         STRICTNESS[state] < STRICTNESS.get(before, STRICTNESS[HALTED])
         and actor

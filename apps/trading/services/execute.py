@@ -20,6 +20,7 @@ from apps.trading.models import Account, Order
 from apps.trading.records import Execution
 from apps.trading.services import live, stopping
 from apps.trading.services.claims import Cleared, next_cleared
+from apps.trading.services.control import standing_stop
 from apps.trading.services.depth import OtherSide, read_depth
 from apps.trading.services.fills import record_execution
 from apps.trading.services.place import read_market
@@ -146,7 +147,20 @@ def _submit(cleared: Cleared, venue: SimulatedVenue, now: datetime) -> None:
 
 
 def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> bool:
-    """Fill what the market has reached of an order; put it off, and return false, when that is nothing."""
+    """Fill what the market has reached of an order; put it off, and return false, when that is nothing.
+
+    Under an emergency stop nothing is filled: the sweep is about to cancel the order.
+    """
+    account = order.account
+    stop = standing_stop(
+        user_id=account.user_id,
+        account_id=account.pk,
+        algorithm_id=order.algorithm_id,
+        coin_type=order.coin_type,
+    )
+    if stop.refuses(order.side):
+        _await_book(order, now, None)
+        return False
     depth = read_depth(order.coin_type, order.side, mode=venue.mode, now=now)
     market = read_market(order.coin_type)
     if market.quote is None or order.limit_price is None or (depth and _taken(order, depth)):

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 # No step begins later. The longest is a reading of 12 s (`venues.coinspot.READING_SECONDS`): together they end
 # before a task's 25 s. A call that is cut off by that limit is one whose answer is lost, and is treated so.
-WORK_SECONDS = 10.0
+WORK_SECONDS = 7.0
 LOCK = "SELECT pg_try_advisory_lock(hashtextextended('trading.live', %s))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('trading.live', %s))"
 
@@ -46,11 +46,12 @@ def work(account_id: int) -> int:
 
 
 def _step(account_id: int, deadline: float) -> int:
-    """Take the first step that is due; what is known or asked for comes before what is new."""
+    """Take one of each step that is due, then what is new: no kind of work holds up another for long."""
+    done = 0
     for step in (reap, send_cancel, resolve, reconcile):
-        if done := step(account_id):
-            return int(done)
-    return drain_live(account_id, deadline=deadline)
+        if time.monotonic() < deadline:
+            done += step(account_id)
+    return done or drain_live(account_id, deadline=deadline)
 
 
 def nudge_due() -> int:

@@ -18,7 +18,7 @@ from apps.trading.matching import Finding
 from apps.trading.models import Account, Order
 from apps.trading.records import Reading, VenueTrade
 from apps.trading.services.balances import compare_balances, open_balances, record_transfers
-from apps.trading.services.evidence import as_wanted, search, trades_as_json, unrecorded
+from apps.trading.services.evidence import DISMISSED, as_wanted, search, trades_as_json, unrecorded
 from apps.trading.services.fills import record_trades
 from apps.trading.services.reading import read_venue
 from apps.trading.services.reservations import reserved_again
@@ -34,6 +34,7 @@ ACTOR = "reconciler"
 IDLE_FACTOR = 10  # without live orders: every five minutes, for the production setting
 # How long an order that was not placed, or was cancelled, is still looked for.
 SWEPT_FOR = timedelta(hours=48)
+ONE_DAY = timedelta(days=1)
 LIVE = (Status.OPEN, Status.PARTIALLY_FILLED, Status.CANCELLING)
 ENDED = (Status.CANCELLED, Status.FILLED)
 LOST = (Status.SUBMITTING, Status.UNKNOWN, Status.NEEDS_REVIEW)
@@ -80,11 +81,14 @@ def _next_turn(account: Account, now: datetime) -> datetime:
 
 
 def _since(account: Account, now: datetime) -> datetime:
-    """Give the time since when anything at the venue may be new to us."""
-    orders = Order.objects.filter(account=account)
-    watched = orders.watched(now) | orders.filter(status=Status.NOT_PLACED, submitted_at__gte=now - SWEPT_FOR)
-    oldest: datetime | None = watched.aggregate(at=Min("submitted_at"))["at"]
-    return min(filter(None, (oldest, account.reconciled_at or account.connected_at)), default=now)
+    """Give the time since when trades at the venue may be new to us.
+
+    What rests had its trades read while it rested; what ended, or was not placed, may have late ones.
+    """
+    recent = Order.objects.filter(account=account, submitted_at__gte=now - SWEPT_FOR)
+    ended = recent.filter(status__in=(*ENDED, Status.NOT_PLACED, Status.NEEDS_REVIEW)).exists()
+    read_before = (account.reconciled_at or account.connected_at or now) - ONE_DAY
+    return min(read_before, now - SWEPT_FOR) if ended else read_before
 
 
 def apply(account: Account, reading: Reading) -> None:
@@ -95,26 +99,24 @@ def apply(account: Account, reading: Reading) -> None:
         open_balances(account, reading, now)
     else:
         doubtful = record_transfers(account, reading, now)
-    watched = Order.objects.watched(now, reading.venue_ids).filter(account=account)
+    watched = Order.objects.watched(now, reading.venue_ids).filter(account=account).with_end()
     orders = [order for order in watched.order_by("id") if order.venue_order_id]
     for order in orders:
         order.account = account
-    new = unrecorded(account.pk, reading)
+    new = unrecorded(account, reading)
     findings, foreign = matching.attribute([as_wanted(order) for order in orders], reading.orders, new)
     for order in orders:
         _judge(order, findings[order.pk], account, reading, now)
     _sweep(account, reading, now)
-    left = {trade.key for trade in unrecorded(account.pk, reading)}
+    left = {trade.key for trade in unrecorded(account, reading)}
     # The sweep may have found whose they are; what was before the account was connected is in its opening balances.
     foreign = [trade for trade in foreign if trade.key in left and trade.at >= (account.connected_at or now)]
     _import_orders(account, reading, foreign)
     _import_trades(account, reading, foreign)
     account.refresh_from_db()
-    loose = {trade.key for finding in findings.values() for trade in finding.loose}
+    loose = {trade.key for finding in findings.values() for trade in finding.loose}  # less what was dismissed
     open_trades = loose | {trade.key for trade in foreign}
-    unclaimed = [
-        trade.key for trade in unrecorded(account.pk, reading) if trade.key in open_trades
-    ] + doubtful
+    unclaimed = [trade.key for trade in unrecorded(account, reading) if trade.key in open_trades] + doubtful
     if not unclaimed:
         compare_balances(account, reading, now, actor=ACTOR)
     Account.objects.filter(pk=account.pk).update(reconciled_at=reading.began_at, unclaimed=unclaimed)
@@ -123,7 +125,10 @@ def apply(account: Account, reading: Reading) -> None:
 def _sweep(account: Account, reading: Reading, now: datetime) -> None:
     """Find orders that were given up as not placed and show up after all; a person is told."""
     lost = Order.objects.filter(account=account, status=Status.NOT_PLACED, submitted_at__gte=now - SWEPT_FOR)
+    unclear = _open_questions(account)
     for order in lost.order_by("id"):
+        if (order.coin_type, order.side) in unclear:
+            continue
         order.account = account
         if only := search(order, reading).only:
             link(order, only, actor="sweep", reason="it showed up after it was given up as not placed")
@@ -133,6 +138,10 @@ def _sweep(account: Account, reading: Reading, now: datetime) -> None:
 def _judge(order: Order, finding: Finding, account: Account, reading: Reading, now: datetime) -> None:
     """Record an order's new trades, and move it on when what is listed of it does not add up for long."""
     record_trades(order, finding.trades, actor=ACTOR)
+    finding.loose = [trade for trade in finding.loose if trade.key not in _dismissed(order)]
+    finding.doubtful = finding.doubtful and bool(finding.loose)
+    if order.status == Status.NEEDS_REVIEW and order.next_at and finding.remaining is None:
+        Order.objects.filter(pk=order.pk).update(next_at=None)  # there is nothing left to cancel
     if order.status not in (*LIVE, *ENDED) or (order.submitted_at or now) > reading.began_at:
         return
     if _adds_up(order, finding):
@@ -142,6 +151,12 @@ def _judge(order: Order, finding: Finding, account: Account, reading: Reading, n
         Order.objects.filter(pk=order.pk).update(looked_at=now)
     elif now - order.looked_at >= settle_time():
         _settle(order, finding, account, now)
+
+
+def _dismissed(order: Order) -> set[str]:
+    """Give the trades of which a person has said that they are not the order's."""
+    said = [candidate["trades"] for candidate in order.candidates if candidate["name"] == DISMISSED]
+    return {trade["key"] for trades in said for trade in trades}
 
 
 def _adds_up(order: Order, finding: Finding) -> bool:
@@ -174,6 +189,7 @@ def _settle(order: Order, finding: Finding, account: Account, now: datetime) -> 
         order, Status.NEEDS_REVIEW, at=now, actor=ACTOR, looked_at=None, next_at=None,
         reason="what the venue lists of it does not add up",
         inputs={"listed": None if finding.remaining is None else plain(finding.remaining)},
+        **({} if finding.remaining is None else reserved_again(order)),
         candidates=[{"name": "trades", "trades": trades_as_json(finding.loose)}],
     )  # fmt: skip
     log.error("order.needs_review", order_id=order.pk)

@@ -12,7 +12,9 @@ from apps.trading.matching import Candidate
 from apps.trading.models import Account, Discrepancy, Event, Fill, Order
 from apps.trading.records import VenueTrade
 from apps.trading.services.cancel import cancel_if_asked
+from apps.trading.services.evidence import DISMISSED
 from apps.trading.services.fills import record_trades
+from apps.trading.services.reservations import reserved_again
 from apps.trading.services.resolve import link
 from apps.trading.states import Status
 from apps.trading.transitions import move
@@ -47,7 +49,7 @@ def decide_review(order_id: int, *, verdict: str, actor: str, reason: str) -> Or
     if order.status != Status.NEEDS_REVIEW:
         raise Conflict(f"Order {order_id} is {order.status}; nobody needs to review it.", code="ORDER_STATE")
     order.account = account
-    named = {candidate["name"]: candidate for candidate in order.candidates}
+    named = {candidate["name"]: candidate for candidate in order.candidates if candidate["name"] != DISMISSED}
     now = clock.now()
     if verdict in named:
         _take(order, named[verdict], actor, reason)
@@ -64,7 +66,13 @@ def _conclude(order: Order, verdict: str, now: datetime, actor: str, reason: str
     status, meaning = VERDICTS[verdict]
     if reason_against := _contradiction(order, status):
         raise Conflict(f"Order {order.pk} {reason_against}", code="ORDER_STATE")
-    changes: dict[str, Any] = {"looked_at": None, "candidates": [], "next_at": None}
+    dismissed = [trade for candidate in order.candidates for trade in candidate["trades"]]
+    changes: dict[str, Any] = {
+        "looked_at": None, "next_at": None,
+        "candidates": [{"name": DISMISSED, "trades": dismissed}] if dismissed else [],
+    }  # fmt: skip
+    if status == Status.OPEN:
+        changes |= reserved_again(order)
     if status == Status.FILLED and order.open_quantity != 0:
         # What was ordered is made what was filled, or the row would contradict itself; the event keeps both.
         changes["quantity"] = order.filled_quantity
@@ -80,8 +88,8 @@ def _contradiction(order: Order, status: Status) -> str:
     at_venue = order.venue_order_id is not None
     if status == Status.OPEN and not at_venue:
         return "has no id at the venue: choose a candidate."
-    if status in (Status.OPEN, Status.CANCELLED) and order.open_quantity < 0:
-        return "is overfilled: it can only be filled."
+    if status in (Status.OPEN, Status.CANCELLED) and order.filled_quantity and order.open_quantity <= 0:
+        return "is filled: it can only be filled."
     if status == Status.NOT_PLACED and (at_venue or order.filled_quantity):
         return "has an id at the venue, or fills: it was placed. Say that it is cancelled or filled."
     if status == Status.FILLED and not order.filled_quantity:
@@ -106,6 +114,7 @@ def _take(order: Order, candidate: dict[str, Any], actor: str, reason: str) -> N
         )
     if "remaining" not in candidate:
         record_trades(order, trades, actor=actor)
+        order.candidates = []
         if order.open_quantity <= 0:
             _conclude(order, "filled", clock.now(), actor, reason)
         else:
@@ -113,7 +122,8 @@ def _take(order: Order, candidate: dict[str, Any], actor: str, reason: str) -> N
         return
     if "rate" in candidate:  # placed otherwise than it was sent: the row says what is there
         order.quantity, order.limit_price = Decimal(candidate["remaining"]), Decimal(candidate["rate"])
-        Order.objects.filter(pk=order.pk).update(quantity=order.quantity, limit_price=order.limit_price)
+        order.reserved_aud, order.reserved_quantity = reserved_again(order).values()
+        order.save(update_fields=["quantity", "limit_price", "reserved_aud", "reserved_quantity"])
     link(
         order,
         Candidate(

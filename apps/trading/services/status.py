@@ -27,7 +27,8 @@ def set_status(
         return
     before, account.status = account.status, status
     account.status_reason = "" if status == Account.Status.ACTIVE else reason[:200]
-    account.reduce_only_until = until
+    if status != Account.Status.INACTIVE:  # what a day was too bad for is not forgotten by a pause
+        account.reduce_only_until = until
     account.save(update_fields=["status", "status_reason", "reduce_only_until"])
     Event.objects.create(
         account=account, type="account.moved", from_status=before, to_status=status, at=at, actor=actor,

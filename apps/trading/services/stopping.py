@@ -12,7 +12,7 @@ nothing: there is no row that asks for it.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -28,7 +28,7 @@ from apps.trading.services.cancel import cancel_order, send_cancels
 from apps.trading.services.control import ACTIVE, HALTED, REDUCE_ONLY, actor_name, is_contention, trip
 from apps.trading.services.place import place_order
 from apps.trading.services.scopes import covered_by, key_of, read_key
-from apps.trading.states import QUEUED, RESTING, UNRESOLVED
+from apps.trading.states import QUEUED, RESTING, UNRESOLVED, Status
 from ohmycoins.core import clock, outbox
 from ohmycoins.core.errors import Conflict, Invalid
 from ohmycoins.core.money import ZERO, floor_quantity
@@ -93,6 +93,7 @@ def stop_trading(
     _hand_over(stop, swept, seconds)
     if not liquidate:
         return Stopped(stop, swept)
+    _cancel_sales(stop)
     sales, unsold = _liquidate(stop, actor, max(seconds, SALE_SECONDS))
     return Stopped(stop, swept, sales, unsold)
 
@@ -128,11 +129,12 @@ def sweep_stop(stop_id: int, *, seconds: float = SWEEP_SECONDS) -> Swept:
 
 def sweep_stops(*, seconds: float = SWEEP_SECONDS) -> int:
     """Sweep every stop that stands, for `seconds` in all; return how many orders were cancelled."""
-    deadline = time.monotonic() + seconds
-    standing = Stop.objects.exclude(state=ACTIVE).order_by("id").values_list("pk", flat=True)
-    return sum(
-        sweep_stop(stop_id, seconds=max(deadline - time.monotonic(), 0)).cancelled for stop_id in standing
-    )
+    deadline, cancelled = time.monotonic() + seconds, 0
+    for stop_id in Stop.objects.exclude(state=ACTIVE).order_by("id").values_list("pk", flat=True):
+        if time.monotonic() >= deadline:
+            break
+        cancelled += sweep_stop(stop_id, seconds=deadline - time.monotonic()).cancelled
+    return cancelled
 
 
 def in_flight(*, stop: Stop | None = None, user: User | None = None) -> QuerySet[Order]:
@@ -147,7 +149,8 @@ def in_flight(*, stop: Stop | None = None, user: User | None = None) -> QuerySet
 
 def _to_cancel(stop: Stop) -> QuerySet[Order]:
     """Give the orders that a sweep has still to cancel."""
-    not_asked = Q(status__in=QUEUED | RESTING) | Q(status__in=UNRESOLVED, cancel_requested_at=None)
+    in_doubt = Q(status__in=UNRESOLVED) | Q(status=Status.NEEDS_REVIEW, venue_order_id__isnull=False)
+    not_asked = Q(status__in=QUEUED | RESTING) | (in_doubt & Q(cancel_requested_at=None))
     orders = Order.objects.filter(not_asked, covered_by(key_of(stop)), origin=Order.Origin.OURS)
     return orders.filter(side=BUY) if stop.state == REDUCE_ONLY else orders
 
@@ -192,6 +195,16 @@ def _hand_over(stop: Stop, swept: Swept, seconds: float) -> None:
                     send_cancels(account_id, deadline=deadline)
 
 
+def _cancel_sales(stop: Stop) -> None:
+    """Take back the sales that reserve what is to be sold; those at a venue outside take a moment to be gone."""
+    sales = Order.objects.filter(
+        covered_by(key_of(stop)), status__in=QUEUED | RESTING, side=SELL, origin="ours"
+    )
+    for order_id in list(sales.order_by("id").values_list("pk", flat=True)):
+        with _apart(f"sale {order_id}"), suppress(Conflict):
+            cancel_order(order_id, actor=ACTOR, reason=f"{stop.name} sells at market: {stop.reason}"[:300])
+
+
 def _liquidate(stop: Stop, actor: User | None, seconds: float) -> tuple[tuple[Order, ...], int]:
     """Order market sales of what the stop covers, book by book; give them and how many were not got to."""
     deadline = time.monotonic() + seconds
@@ -202,7 +215,9 @@ def _liquidate(stop: Stop, actor: User | None, seconds: float) -> tuple[tuple[Or
             continue
         with _apart(f"sale of {holding.coin_type} of account {holding.account_id}") as failed:
             quantity = _sellable(holding)
-            if quantity > 0:
+            if quantity <= 0:
+                unsold += 1  # a sale of ours still rests at the venue, or it is less than can be ordered
+            else:
                 ticket = Ticket(holding.coin_type, SELL, MARKET, quantity=quantity)
                 sales.append(place_order(
                     user=holding.account.user, account=holding.account, ticket=ticket,

@@ -103,7 +103,10 @@ def submit(submission: Submission) -> None:
     """Send a claimed order and record what its reply says; never raises for what the venue does."""
     log.info("order.claimed", order_id=submission.order_id, account_id=submission.account_id)
     outcome = send(submission)
-    log.info("order.answered", order_id=submission.order_id, status=outcome.status, reason=outcome.reason)
+    log.info(
+        "order.answered", order_id=submission.order_id, status=outcome.status, reason=outcome.reason,
+        venue_order_id=outcome.receipt.id if outcome.receipt else None,
+    )  # fmt: skip
     record(submission, outcome)
     log.info("order.recorded", order_id=submission.order_id, account_id=submission.account_id)
 
@@ -115,7 +118,7 @@ def send(submission: Submission) -> Outcome:
         user_id=account.user_id, account_id=account.pk, algorithm_id=submission.algorithm_id,
         coin_type=submission.coin_type,
     )  # fmt: skip
-    if stop.state == "halted" or (stop.state == "reduce_only" and submission.side == Order.Side.BUY):
+    if stop.refuses(submission.side):
         return Outcome(Status.PENDING, f"an emergency stop ({stop.scope}) came before it was sent")
     if clock.now() >= submission.lease_until:
         return Outcome(Status.UNKNOWN, "the worker was held up until its lease ended")

@@ -9,6 +9,7 @@ from django.db import connection
 from apps.ledgers.tests.factories import make_price
 from apps.trading.models import Fill, Holding, Order
 from apps.trading.services.cancel import cancel_order
+from apps.trading.services.control import trip
 from apps.trading.services.execute import drain_account, poll
 from apps.trading.signals import fill_recorded
 from apps.trading.tests.factories import make_account, place, trade
@@ -202,3 +203,18 @@ def test_filled_order_cannot_be_cancelled() -> None:
     order = trade(make_account(), quantity="0.1")
     with pytest.raises(Conflict):
         cancel_order(order.pk, actor="user:1")
+
+
+def test_resting_order_is_not_filled_under_a_stop(clock: Any) -> None:
+    make_price(bid=99_900, ask=100_000)
+    account = make_account()
+    order = trade(account, quantity="0.1", price="99000")
+    trip(scope="global", state="halted", reason="now", actor=None)
+    clock.shift(60)
+    make_price(bid=98_000, ask=98_500)
+    assert drain_account(account.pk) == 0
+    order.refresh_from_db()
+    assert order.status == "open"
+    poll()
+    order.refresh_from_db()
+    assert order.status == "cancelled"

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
+from apps.accounts.tests.factories import UserFactory
 from apps.ledgers.models import LatestPrice
 from apps.trading.models import Account, Discrepancy, Event, Fill, Movement, Order
 from apps.trading.records import Reading, Receipt, VenueOrder, VenueTrade, VenueTransfer
 from apps.trading.services import live, submit
-from apps.trading.services.cancel import cancel_order
-from apps.trading.services.reconcile import apply
+from apps.trading.services.activation import NotReady, activate_account
+from apps.trading.services.cancel import cancel_order, send_cancel
+from apps.trading.services.reconcile import _since, apply
 from apps.trading.services.review import decide_review
 from apps.trading.services.submit import Outcome, claim, record
 from apps.trading.states import Status
@@ -398,3 +400,189 @@ def test_look_that_was_asked_for_meanwhile_is_not_forgotten(
     live.work(account.pk)
     account.refresh_from_db()
     assert account.next_reconcile_at == soon
+
+
+def test_cancel_of_an_order_that_does_not_add_up_is_sent(
+    account: Account, server: Sandbox, clock: Any
+) -> None:
+    order = place(account, quantity="0.1", price="90000")
+    live.work(account.pk)
+    Order.objects.filter(pk=order.pk).update(looked_at=system.now())
+    cancel_order(order.pk, actor="user:1")
+    live.work(account.pk)
+    assert truth(server).orders[0].state == "cancelled"
+
+
+def test_order_in_review_is_taken_off_the_book_when_it_is_cancelled(
+    account: Account, server: Sandbox, clock: Any
+) -> None:
+    order = place(account, quantity="0.1", price="90000")
+    live.work(account.pk)
+    Order.objects.filter(pk=order.pk).update(status="needs_review")
+    assert cancel_order(order.pk, actor="user:1").status == "needs_review"
+    settle(account, clock, 2)
+    assert truth(server).orders[0].state == "cancelled"
+    assert state_of(order) == "needs_review", "what it was is still for a person"
+    assert order.next_at is None
+
+
+def test_every_cancel_gets_its_turn(account: Account, server: Sandbox, clock: Any, monkeypatch: Any) -> None:
+    orders = [place(account, quantity="0.001", price=f"8{number:04}") for number in range(6)]
+    live.work(account.pk)
+    for order in orders:
+        cancel_order(order.pk, actor="user:1")
+    asked: list[str] = []
+
+    def slow(self: CoinspotVenue, *args: Any, venue_order_id: str, **terms: Any) -> None:
+        asked.append(venue_order_id)
+        clock.shift(8)
+
+    monkeypatch.setattr(CoinspotVenue, "cancel", slow)
+    for _ in range(6):
+        send_cancel(account.pk)
+    assert len(set(asked)) == 6
+
+
+def external(account: Account, remaining: str) -> VenueOrder:
+    """Let an order be known that rested at the venue long before the account was connected."""
+    listed = VenueOrder(
+        "old", "buy", "BTC", D(remaining), D(90_000), account.connected_at - timedelta(days=20)
+    )  # type: ignore[operator]
+    read(account, orders=(listed,))
+    return listed
+
+
+@pytest.mark.parametrize("name", ["old", None])
+def test_trades_from_before_the_connection_are_never_booked(
+    account: Account, clock: Any, name: str | None
+) -> None:
+    before = account.connected_at - timedelta(days=1)  # type: ignore[operator]
+    pieces = [sold("0.1", f"piece {number}", at=before, order_id=name) for number in range(4)]
+    listed = external(account, "0.4")
+    for _ in range(3):
+        clock.shift(61)
+        read(account, *pieces, orders=(listed,))
+    for _ in range(3):
+        clock.shift(61)
+        read(account, *pieces)
+    order = Order.objects.get(venue_order_id="old")
+    assert (order.status, order.filled_quantity) == ("cancelled", 0)
+    assert not Fill.objects.exists()
+
+
+def not_placed(account: Account, server: Sandbox, clock: Any, **terms: str) -> Order:
+    server.venue.script(KEY, ["drop_before"], ends="/my/buy")
+    order = place(account, **({"quantity": "0.1"} | terms))
+    live.work(account.pk)
+    settle(account, clock)
+    assert state_of(order) == "not_placed"
+    return order
+
+
+def test_purchase_made_elsewhere_hours_later_is_not_given_to_an_order_that_was_not_placed(
+    account: Account, server: Sandbox, clock: Any
+) -> None:
+    order = not_placed(account, server, clock)
+    clock.shift(10 * 3600)
+    trade = sold("0.1", "by hand")
+    for _ in range(3):
+        read(account, trade)
+        clock.shift(61)
+    assert state_of(order) == "not_placed"
+    assert [(row.origin, row.status) for row in Order.objects.exclude(pk=order.pk)] == [
+        ("external", "filled")
+    ]
+
+
+def test_nothing_is_swept_up_while_another_order_is_looked_for(
+    account: Account, server: Sandbox, clock: Any
+) -> None:
+    first = not_placed(account, server, clock)
+    price(server, 100_000, 100_200)
+    server.venue.script(KEY, ["drop_before"], ends="/my/buy")
+    second = place(account, quantity="0.25")
+    live.work(account.pk)
+    read(account, sold("0.1", "x"), sold("0.15", "y"))
+    assert (state_of(first), state_of(second)) == ("not_placed", "unknown")
+
+
+def test_order_on_the_book_with_a_little_less_is_no_proof_that_nothing_was_placed(
+    account: Account, server: Sandbox, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.venue.script(KEY, ["drop_before"], ends="/my/buy")
+    order = place(account, quantity="0.1", price="90000")
+    live.work(account.pk)
+    rounded = VenueOrder("r", "buy", "BTC", D("0.0999"), D(90_000), system.now())
+    monkeypatch.setattr(
+        "apps.trading.services.resolve.read_venue",
+        lambda *args, **kwargs: Reading(system.now(), (rounded,), ()),
+    )
+    settle(account, clock)
+    assert state_of(order) == "needs_review"
+    decided = decide_review(order.pk, verdict="r", actor="user:1", reason="it is that one")
+    assert (decided.status, decided.quantity, decided.venue_order_id) == ("open", D("0.0999"), "r")
+    assert decided.reserved_aud == D("0.0999") * 90_000 * D("1.001")
+
+
+def test_trades_that_a_person_turned_down_do_not_come_back(
+    account: Account, server: Sandbox, clock: Any
+) -> None:
+    order = bought(account, clock)
+    trade = sold("0.05", "another", order_id=order.venue_order_id)
+    for _ in range(2):
+        read(account, trade)
+        clock.shift(61)
+    assert state_of(order) == "needs_review"
+    assert decide_review(order.pk, verdict="filled", actor="user:1", reason="restated").status == "filled"
+    for _ in range(4):
+        clock.shift(61)
+        read(account, trade)
+    assert state_of(order) == "filled"
+    account.refresh_from_db()
+    assert account.unclaimed == []
+
+
+def test_filled_order_is_not_said_to_be_open(account: Account, server: Sandbox, clock: Any) -> None:
+    order = bought(account, clock)
+    Order.objects.filter(pk=order.pk).update(status="needs_review")
+    with pytest.raises(Conflict):
+        decide_review(order.pk, verdict="open", actor="user:1", reason="x")
+
+
+def test_order_that_is_open_after_all_reserves_again(account: Account, server: Sandbox, clock: Any) -> None:
+    order = place(account, quantity="0.1", price="90000")
+    live.work(account.pk)
+    Order.objects.filter(pk=order.pk).update(status="needs_review", reserved_aud=0)
+    assert decide_review(order.pk, verdict="open", actor="user:1", reason="it rests").reserved_aud == D(
+        "9009"
+    )
+
+
+def test_a_thousand_trades_of_one_coin_are_read(account: Account, server: Sandbox, clock: Any) -> None:
+    order = place(account, quantity="0.1", price="90000")
+    live.work(account.pk)
+    trades = [sold("0.0001", f"{number}") for number in range(1200)]
+    clock.shift(61)
+    read(account, *trades)
+    assert state_of(order) == "open"
+
+
+def test_order_that_rests_for_a_year_does_not_make_every_reading_read_a_year(
+    account: Account, server: Sandbox, clock: Any
+) -> None:
+    place(account, quantity="0.1", price="90000")
+    live.work(account.pk)
+    clock.shift(365 * 86_400)
+    live.work(account.pk)
+    account.refresh_from_db()
+    assert _since(account, system.now()) > system.now() - timedelta(days=2)
+
+
+def test_account_whose_balances_differ_is_not_activated(account: Account, clock: Any) -> None:
+    Account.objects.filter(pk=account.pk).update(status="inactive", activated_at=None)
+    Discrepancy.objects.create(
+        account=account, coin_type="AUD", ours=1, theirs=2, value_aud=1, found_at=system.now()
+    )
+    by = UserFactory(is_superuser=True)
+    with pytest.raises(NotReady, match="nobody has explained"):
+        activate_account(account.pk, by=by)

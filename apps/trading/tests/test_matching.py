@@ -151,6 +151,11 @@ def deal(orders: list[Wanted], book: list[VenueOrder], trades: list[VenueTrade])
          {1: ([], [], False), 2: (["2"], [], False)}, []),
         # Two orders gone from the book, one filled: the other was cancelled, or its trades lag.
         ([known(1, "1"), known(2, "2")], [], [traded("2")], {1: ([], [], False), 2: (["2"], [], False)}, []),
+        # What ended takes nothing that an order at the venue misses, and nothing made after it ended.
+        ([known(1, "0.1", ended=True), known(2, "0.2")], [], [traded("0.1", "x"), traded("0.1", "y")],
+         {1: ([], [], False), 2: (["x", "y"], [], False)}, []),
+        ([wanted("1", id=1, venue_order_id="v1", ended=True)], [], [traded("1", at=SENT + 3 * MINUTE)],
+         {1: ([], [], False)}, ["1"]),
         # In review: only what names it.
         ([known(1, "1", in_review=True)], [], [traded("1")], {1: ([], [], False)}, ["1"]),
         ([known(1, "1", in_review=True)], [], [traded("1", order_id="v1")], {1: (["1"], [], False)}, []),
