@@ -188,9 +188,9 @@ def _deal(owners: list[Wanted], trades: list[VenueTrade], findings: dict[int, Fi
     except Unsearchable:
         best = []
     for order in hungry:
-        finding, parts = findings[order.id], {way[order.id] for way in best}
-        if len(parts) == 1:
-            finding.trades += parts.pop()
+        finding = findings[order.id]
+        if len({_worth(way[order.id]) for way in best}) == 1:
+            finding.trades += best[0][order.id]
         else:
             finding.doubtful = True
     dealt = {trade.key for order in hungry for trade in findings[order.id].trades}
@@ -204,6 +204,11 @@ def _deal(owners: list[Wanted], trades: list[VenueTrade], findings: dict[int, Fi
         finding.doubtful = finding.doubtful and bool(finding.loose)
     claimed = {trade.key for order in hungry for trade in findings[order.id].loose}
     return [trade for trade in left if trade.key not in claimed]
+
+
+def _worth(part: tuple[VenueTrade, ...]) -> tuple[tuple[Decimal, Decimal, Decimal], ...]:
+    """Give what trades come to: those that are alike may stand for each other."""
+    return tuple(sorted((trade.quantity, trade.value_aud, trade.fee_aud) for trade in part))
 
 
 def _best_ways(

@@ -134,10 +134,13 @@ def deal(orders: list[Wanted], book: list[VenueOrder], trades: list[VenueTrade])
          [traded("0.3"), traded("0.4")], {1: (["0.3"], [], False), 2: (["0.4"], [], False)}, []),
         # Two ways: neither is chosen.
         ([known(1, "1"), known(2, "2")], [listed("0.7", id="v1"), listed("1.7", id="v2")],
-         [traded("0.3", "x"), traded("0.3", "y")], {1: ([], ["x", "y"], True), 2: ([], ["x", "y"], True)}, []),
-        # The same row listed twice: neither is taken before it is clear which.
+         [traded("0.3", "x"), traded("0.3", "y", value_aud=D(29))],
+         {1: ([], ["x", "y"], True), 2: ([], ["x", "y"], True)}, []),
+        # Trades that are alike may stand for each other: one each; one that is listed twice is somebody else's.
+        ([known(1, "1"), known(2, "2")], [listed("0.7", id="v1"), listed("1.7", id="v2")],
+         [traded("0.3", "x"), traded("0.3", "y")], {1: (["x"], [], False), 2: (["y"], [], False)}, []),
         ([known(1, "1")], [listed("0.7", id="v1")], [traded("0.3", "x"), traded("0.3", "x2")],
-         {1: ([], ["x", "x2"], True)}, []),
+         {1: (["x"], [], False)}, ["x2"]),
         # Trades that name their order.
         ([known(1, "1"), known(2, "1")], [], [traded("1", "x", order_id="v2"), traded("1", "y", order_id="zz")],
          {1: ([], [], False), 2: (["x"], [], False)}, ["y"]),
