@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='order',
             name='looked_at',
-            field=models.DateTimeField(help_text='When the venue first showed no trace of it.', null=True),
+            field=models.DateTimeField(help_text='Since when the venue shows no trace of it, or one that does not add up.', null=True),
         ),
         migrations.AddField(
             model_name='order',

@@ -21,8 +21,9 @@ from ohmycoins.core import clock, outbox
 
 log = structlog.get_logger(__name__)
 
-# No step begins later. The longest is a reading of 12 s (`venues.coinspot.READING_SECONDS`): together they end
-# before a task's 25 s. A call that is cut off by that limit is one whose answer is lost, and is treated so.
+# No step begins later. The longest is a reading of 12 s (`venues.coinspot.READING_SECONDS`), and connecting may take
+# 5 s more: together they end before a task's 25 s. A call that is cut off by that limit is one whose answer is lost,
+# and is treated so.
 WORK_SECONDS = 7.0
 LOCK = "SELECT pg_try_advisory_lock(hashtextextended('trading.live', %s))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('trading.live', %s))"
