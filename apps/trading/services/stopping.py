@@ -23,7 +23,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from apps.accounts.models import User
 from apps.trading.models import Account, Event, Holding, Order, Stop
-from apps.trading.records import BUY, MARKET, SELL, Ticket
+from apps.trading.records import BUY, LIMIT, MARKET, SELL, Ticket
 from apps.trading.services.cancel import cancel_order, send_cancels
 from apps.trading.services.control import ACTIVE, HALTED, REDUCE_ONLY, actor_name, is_contention, trip
 from apps.trading.services.place import place_order
@@ -196,9 +196,13 @@ def _hand_over(stop: Stop, swept: Swept, seconds: float) -> None:
 
 
 def _cancel_sales(stop: Stop) -> None:
-    """Take back the sales that reserve what is to be sold; those at a venue outside take a moment to be gone."""
+    """Take back sales that wait for their price; those at a venue outside take a moment to be gone."""
     sales = Order.objects.filter(
-        covered_by(key_of(stop)), status__in=QUEUED | RESTING, side=SELL, origin="ours"
+        covered_by(key_of(stop)),
+        status__in=QUEUED | RESTING,
+        side=SELL,
+        order_type=LIMIT,
+        origin=Order.Origin.OURS,
     )
     for order_id in list(sales.order_by("id").values_list("pk", flat=True)):
         with _apart(f"sale {order_id}"), suppress(Conflict):
@@ -216,7 +220,7 @@ def _liquidate(stop: Stop, actor: User | None, seconds: float) -> tuple[tuple[Or
         with _apart(f"sale of {holding.coin_type} of account {holding.account_id}") as failed:
             quantity = _sellable(holding)
             if quantity <= 0:
-                unsold += 1  # a sale of ours still rests at the venue, or it is less than can be ordered
+                unsold += _waits(holding)
             else:
                 ticket = Ticket(holding.coin_type, SELL, MARKET, quantity=quantity)
                 sales.append(place_order(
@@ -231,6 +235,12 @@ def _liquidate(stop: Stop, actor: User | None, seconds: float) -> tuple[tuple[Or
         },
     )  # fmt: skip
     return tuple(sales), unsold
+
+
+def _waits(holding: Holding) -> bool:
+    """Tell whether the coins are in a sale that waits for its price, and so is in the way of selling them."""
+    sales = Order.objects.in_flight().filter(account_id=holding.account_id, coin_type=holding.coin_type)
+    return sales.filter(side=SELL, order_type=LIMIT).exists()
 
 
 def _sellable(holding: Holding) -> Decimal:

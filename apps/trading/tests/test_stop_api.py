@@ -245,14 +245,16 @@ def test_command_stops_and_says_what_came_of_it(account: Account, monkeypatch: p
     trade(account, quantity="0.1")
     resting(account)
     sale = trade(account, "sell", quantity="0.02", price="999999")
-    said = command("reduce_only", "--scope", "global", "--reason", WHY, "--liquidate")
+    said = command("reduce_only", "--scope", "global", "--reason", WHY)
     assert "global: reduce_only (fence 1)" in said
     assert "orders cancelled: 1, left to workers: 0" in said
-    assert f"0.08 BTC of account {account.pk}: pending" in said
     assert (
         f"still in flight: 1\n  order {sale.pk} of account {account.pk}: open, sell 0.02 BTC, 0 filled"
         in said
     )
+    said = command("reduce_only", "--scope", "global", "--reason", WHY, "--liquidate")
+    assert f"0.1 BTC of account {account.pk}: pending" in said
+    assert "still in flight: 0" in said
     assert Event.objects.get(type="stop.reduce_only").actor == "manage.py"
     assert "cleared" in command("clear", "--scope", "global", "--reason", "all is well")
     assert place(account, quantity="0.1").status == "pending"

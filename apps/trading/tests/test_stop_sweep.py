@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from kombu.exceptions import OperationalError as BrokerError
 
+from apps.accounts.tests.factories import UserFactory
 from apps.ledgers.tests.factories import make_price
 from apps.trading.models import Account, Event, Holding, Order
 from apps.trading.services import live, stopping
+from apps.trading.services.activation import NotPermitted
 from apps.trading.services.cancel import cancel_order
 from apps.trading.services.control import clear, trip
 from apps.trading.services.execute import drain_account
@@ -225,17 +227,17 @@ def test_liquidation_sells_every_book_once(account: Account) -> None:
     trade(account, coin_type="ETH", quantity="2")
     place_order(user=account.user, account=account, algorithm_id=7, ticket=ticket(quantity="0.03"))
     drain_account(account.pk)
-    resting(account, "sell")  # 0.01 BTC are on offer already
+    resting(account, "sell")  # 0.01 BTC are on offer already, and taken back
     buy = resting(account)
     done = stop(f"account:{account.pk}", "reduce_only", liquidate=True)
     assert state_of(buy) == "cancelled"
     assert [(sale.coin_type, sale.algorithm_id, sale.quantity, sale.status) for sale in done.sales] == [
-        ("BTC", None, D("0.09"), "pending"), ("BTC", 7, D("0.03"), "pending"), ("ETH", None, D(2), "pending"),
+        ("BTC", None, D("0.1"), "pending"), ("BTC", 7, D("0.03"), "pending"), ("ETH", None, D(2), "pending"),
     ]  # fmt: skip
     assert stop(f"account:{account.pk}", "reduce_only", liquidate=True).sales == ()
     drain_account(account.pk)
     held = Holding.objects.filter(account=account, quantity__gt=0)
-    assert [(row.coin_type, row.quantity) for row in held] == [("BTC", D("0.01"))]
+    assert not held.exists()
     event = Event.objects.filter(type="stop.liquidated").first()
     assert event is not None
     assert (event.account_id, event.inputs["orders"]) == (account.pk, [sale.pk for sale in done.sales])
@@ -271,3 +273,30 @@ def test_preview_counts_and_changes_nothing(account: Account) -> None:
     assert (ahead.to_cancel, ahead.in_flight, ahead.holdings) == (2, 1, 1)
     assert preview(scope="global", state="reduce_only", actor=None).to_cancel == 1
     assert not Event.objects.filter(type__startswith="stop.").exists()
+
+
+def test_liquidation_takes_back_sales_that_rest(account: Account) -> None:
+    trade(account, quantity="0.1")
+    resting = trade(account, "sell", quantity="0.1", price="900000")
+    assert resting.status == "open"
+    done = stop_trading(scope="global", state="reduce_only", reason=WHY, actor=None, liquidate=True)
+    assert ([sale.quantity for sale in done.sales], done.unsold) == ([D("0.1")], 0)
+    assert state_of(resting) == "cancelled"
+
+
+def test_liquidation_counts_what_still_rests_at_a_venue_as_unsold(server: Sandbox) -> None:
+    account = live_account()
+    place(account, "sell", quantity="1", price="900000")
+    live.work(account.pk)
+    done = stop_trading(
+        scope=f"account:{account.pk}", state="reduce_only", reason=WHY, actor=None, liquidate=True
+    )
+    assert (done.sales, done.unsold) == ((), 1)
+
+
+def test_operator_s_stop_on_what_its_owner_stopped_is_the_operator_s(account: Account) -> None:
+    operator = UserFactory(is_superuser=True, is_staff=True)
+    trip(scope=f"account:{account.pk}", state="halted", reason="mine", actor=account.user)
+    trip(scope=f"account:{account.pk}", state="halted", reason="theirs", actor=operator)
+    with pytest.raises(NotPermitted):
+        clear(scope=f"account:{account.pk}", reason="x", actor=account.user)
