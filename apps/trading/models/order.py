@@ -94,7 +94,9 @@ class Order(models.Model):
     body = models.TextField(blank=True, help_text="What is signed and sent, to the byte.")
     lease_until = models.DateTimeField(null=True, help_text="When its submit is given up for lost.")
     fenced_at = models.DateTimeField(null=True, help_text="Since when a late submit would be refused.")
-    looked_at = models.DateTimeField(null=True, help_text="Since when the venue shows no trace of it, or one that does not add up.")
+    looked_at = models.DateTimeField(
+        null=True, help_text="Since when the venue shows no trace of it, or one that does not add up."
+    )
     candidates = models.JSONField(default=list, help_text="What at the venue it may be.")
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)

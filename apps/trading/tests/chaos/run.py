@@ -453,8 +453,9 @@ class Run:
             said = json.loads(line)
             if "killed" in said:
                 self.kills[said["killed"]] += 1
-            elif said["failed"] in EXPECTED:
-                self.counts[f"tasks ended by {said['failed']}"] += 1
+            elif said["failed"] in EXPECTED and "deadlock" not in said["message"]:
+                waited = " (lock timeout)" if "lock timeout" in said["message"] else ""
+                self.counts[f"tasks ended by {said['failed']}{waited}"] += 1
             else:
                 self.breaches.append(f"a task ended in {said['failed']}: {said['message']}")
 
