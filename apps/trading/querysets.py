@@ -13,6 +13,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from apps.ledgers.models import LatestPrice
 from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, UNRESOLVED, Status
 
+# How long an order that ended, or was not placed, may still have trades that show late.
 LATE_TRADES = timedelta(hours=48)
 
 if TYPE_CHECKING:

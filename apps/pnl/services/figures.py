@@ -12,6 +12,7 @@ from apps.pnl.models import Closing, DailyResult, DailyTotal, Match
 from apps.pnl.periods import Span, cut, instants
 from apps.pnl.records import Position, Valuation
 from apps.trading.models import Account, Fill, Movement
+from apps.trading.services.standing import MARK
 from ohmycoins.core.money import ZERO
 
 Bound = date | datetime | None
@@ -39,7 +40,7 @@ class Portfolio:
 # One definition for every figure that values holdings. The mark is the last price held within bid and
 # ask, as `Quote.mark` has it; the value is rounded half to even, as `money.round_aud` does (PostgreSQL's
 # own round() takes halves away from zero). A coin without a price has neither.
-POSITIONS = """
+POSITIONS = f"""
     SELECT coin_type, quantity, cost, mark, observed_at, CASE
         WHEN units - trunc(units) = 0.5 AND trunc(units) %% 2 = 0 THEN trunc(units) ELSE round(units)
     END * 0.00000001 AS value
@@ -49,11 +50,10 @@ POSITIONS = """
               WHERE account_id = %(account)s AND quantity > 0
                 AND (%(coin)s::text IS NULL OR coin_type = %(coin)s::text)
               GROUP BY coin_type) AS held
-        LEFT JOIN (SELECT coin_type, observed_at,
-                          least(greatest(last, least(bid, ask)), greatest(bid, ask)) AS mark
-                   FROM ledgers_latestprice WHERE market = 'AUD') AS price USING (coin_type)
+        LEFT JOIN (SELECT coin_type, observed_at, {MARK} AS mark
+                   FROM ledgers_latestprice p WHERE market = 'AUD') AS price USING (coin_type)
     ) AS marked
-"""
+"""  # noqa: S608 - constants only
 VALUATION = f"""
     SELECT coalesce(sum(cost) FILTER (WHERE value IS NOT NULL), 0), coalesce(sum(value), 0),
            coalesce(array_agg(coin_type ORDER BY coin_type) FILTER (WHERE value IS NULL), '{{}}')

@@ -9,13 +9,12 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.trading.models import Account, Order
-from apps.trading.services.credentials import NoCredentials, keys_of
+from apps.trading.services.credentials import keys_of
 from apps.trading.services.nonces import take_nonce
+from apps.trading.services.venue import FAILURES, live_venue
 from apps.trading.states import RESTING, UNRESOLVED, Status
 from apps.trading.transitions import amend, move
-from apps.trading.venues.base import LiveVenue
-from ohmycoins.clients.coinspot import NotSent, OutcomeUnknown, Refused
-from ohmycoins.core import clock, outbox, seams
+from ohmycoins.core import clock, outbox
 from ohmycoins.core.errors import Conflict
 
 log = structlog.get_logger(__name__)
@@ -27,7 +26,8 @@ def cancel_order(order_id: int, *, actor: str, reason: str = "asked for") -> Ord
 
     On paper it is CANCELLED at once. At a live venue it is CANCELLING until the venue's lists show what
     became of it; one whose submit is under way is cancelled as soon as that is known, and one in review is
-    taken off the book while a person decides. Cancels pass whatever is stopped. Raises Conflict (ORDER_STATE) when the order is finished.
+    taken off the book while a person decides. Cancels pass whatever is stopped. Raises Conflict
+    (ORDER_STATE) when the order is finished.
     """
     account_id = Order.objects.values_list("account_id", flat=True).get(pk=order_id)
     account = Account.objects.locked().get(pk=account_id)
@@ -128,13 +128,12 @@ def send_cancels(account_id: int, *, deadline: float = inf) -> int:
 def _send_cancel(order: Order) -> None:
     if order.venue_order_id is None:
         return
-    venue: LiveVenue = seams.load("VENUES")[order.account.venue]
     try:
         keys = keys_of(order.account)
-        venue.cancel(
+        live_venue(order.account).cancel(
             take_nonce(order.account_id), keys.trading, side=order.side, venue_order_id=order.venue_order_id
         )
-    except (NotSent, Refused, OutcomeUnknown, NoCredentials) as error:
+    except FAILURES as error:
         log.warning("order.cancel_unanswered", order_id=order.pk, error=str(error))
     else:
         log.info("order.cancel_sent", order_id=order.pk)

@@ -16,13 +16,15 @@ from django.db.models import Min
 from apps.trading import matching
 from apps.trading.matching import Finding
 from apps.trading.models import Account, Order
+from apps.trading.querysets import LATE_TRADES
 from apps.trading.records import Reading, VenueTrade
 from apps.trading.services.balances import compare_balances, open_balances, record_transfers
 from apps.trading.services.evidence import DISMISSED, as_wanted, search, trades_as_json, unrecorded
 from apps.trading.services.fills import record_trades
 from apps.trading.services.reading import read_venue
 from apps.trading.services.reservations import reserved_again
-from apps.trading.services.resolve import FAILURES, link, settle_time
+from apps.trading.services.resolve import link, settle_time
+from apps.trading.services.venue import FAILURES
 from apps.trading.states import Status
 from apps.trading.transitions import move, record_event
 from ohmycoins.core import clock
@@ -32,8 +34,6 @@ log = structlog.get_logger(__name__)
 
 ACTOR = "reconciler"
 IDLE_FACTOR = 10  # without live orders: every five minutes, for the production setting
-# How long an order that was not placed, or was cancelled, is still looked for.
-SWEPT_FOR = timedelta(hours=48)
 ONE_DAY = timedelta(days=1)
 LIVE = (Status.OPEN, Status.PARTIALLY_FILLED, Status.CANCELLING)
 ENDED = (Status.CANCELLED, Status.FILLED)
@@ -85,10 +85,10 @@ def _since(account: Account, now: datetime) -> datetime:
 
     What rests had its trades read while it rested; what ended, or was not placed, may have late ones.
     """
-    recent = Order.objects.filter(account=account, submitted_at__gte=now - SWEPT_FOR)
+    recent = Order.objects.filter(account=account, submitted_at__gte=now - LATE_TRADES)
     ended = recent.filter(status__in=(*ENDED, Status.NOT_PLACED, Status.NEEDS_REVIEW)).exists()
     read_before = (account.reconciled_at or account.connected_at or now) - ONE_DAY
-    return min(read_before, now - SWEPT_FOR) if ended else read_before
+    return min(read_before, now - LATE_TRADES) if ended else read_before
 
 
 def apply(account: Account, reading: Reading) -> None:
@@ -124,7 +124,9 @@ def apply(account: Account, reading: Reading) -> None:
 
 def _sweep(account: Account, reading: Reading, now: datetime) -> None:
     """Find orders that were given up as not placed and show up after all; a person is told."""
-    lost = Order.objects.filter(account=account, status=Status.NOT_PLACED, submitted_at__gte=now - SWEPT_FOR)
+    lost = Order.objects.filter(
+        account=account, status=Status.NOT_PLACED, submitted_at__gte=now - LATE_TRADES
+    )
     unclear = _open_questions(account)
     for order in lost.order_by("id"):
         if (order.coin_type, order.side) in unclear:
@@ -138,7 +140,8 @@ def _sweep(account: Account, reading: Reading, now: datetime) -> None:
 def _judge(order: Order, finding: Finding, account: Account, reading: Reading, now: datetime) -> None:
     """Record an order's new trades, and move it on when what is listed of it does not add up for long."""
     record_trades(order, finding.trades, actor=ACTOR)
-    finding.loose = [trade for trade in finding.loose if trade.key not in _dismissed(order)]
+    dismissed = _dismissed(order)
+    finding.loose = [trade for trade in finding.loose if trade.key not in dismissed]
     finding.doubtful = finding.doubtful and bool(finding.loose)
     if order.status == Status.NEEDS_REVIEW and order.next_at and finding.remaining is None:
         Order.objects.filter(pk=order.pk).update(next_at=None)  # there is nothing left to cancel

@@ -19,24 +19,22 @@ from apps.trading.matching import Candidate
 from apps.trading.models import Account, Order
 from apps.trading.records import Reading
 from apps.trading.services.cancel import cancel_if_asked
-from apps.trading.services.credentials import NoCredentials, keys_of
+from apps.trading.services.credentials import keys_of
 from apps.trading.services.evidence import Search, as_json, search
 from apps.trading.services.fills import record_trades
 from apps.trading.services.nonces import take_nonce
 from apps.trading.services.reading import read_venue
 from apps.trading.services.reservations import reserved_again
+from apps.trading.services.venue import FAILURES, live_venue
 from apps.trading.states import Status
 from apps.trading.transitions import move
-from apps.trading.venues.base import LiveVenue
-from ohmycoins.clients.coinspot import NotSent, OutcomeUnknown, Refused
-from ohmycoins.core import clock, seams
+from ohmycoins.core import clock
 from ohmycoins.core.money import plain
 
 log = structlog.get_logger(__name__)
 
 ACTOR = "resolver"
 LONGEST_PAUSE_SECONDS = 30.0
-FAILURES = (NotSent, Refused, OutcomeUnknown, NoCredentials)
 
 
 def settle_time() -> timedelta:
@@ -66,9 +64,8 @@ def resolve(account_id: int) -> bool:
 
 
 def _fence(order: Order) -> None:
-    venue: LiveVenue = seams.load("VENUES")[order.account.venue]
     keys = keys_of(order.account)
-    venue.fence(take_nonce(order.account_id), keys.trading)
+    live_venue(order.account).fence(take_nonce(order.account_id), keys.trading)
     fenced_at = clock.now()
     Order.objects.filter(pk=order.pk, status=Status.UNKNOWN, nonce=order.nonce).update(
         fenced_at=fenced_at, next_at=fenced_at + settle_time()

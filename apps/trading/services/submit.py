@@ -12,12 +12,12 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from apps.trading.matching import MOST_ROUNDING
 from apps.trading.models import Account, Order
 from apps.trading.records import Denial, Receipt, Submission
 from apps.trading.services.cancel import cancel_if_asked
@@ -26,11 +26,11 @@ from apps.trading.services.control import standing_stop
 from apps.trading.services.credentials import NoCredentials, keys_of
 from apps.trading.services.nonces import take_nonce
 from apps.trading.services.reservations import reserved_again
+from apps.trading.services.venue import live_venue
 from apps.trading.states import UNRESOLVED, Status
 from apps.trading.transitions import amend, move
-from apps.trading.venues.base import LiveVenue
 from ohmycoins.clients.coinspot import NotSent, OutcomeUnknown, Refused
-from ohmycoins.core import clock, seams
+from ohmycoins.core import clock
 from ohmycoins.core.money import ZERO, plain
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,6 @@ ACTOR = "executor"
 LEASE_BEYOND_DEADLINE = timedelta(seconds=5)
 MOST_ATTEMPTS = 5
 RECORD_PAUSE_SECONDS = 0.2
-MOST_ROUNDING = Decimal("0.01")
 # New submits begin in this time; the last may take its deadline longer, within the task's time limit.
 DRAIN_SECONDS = 10.0
 
@@ -80,7 +79,7 @@ def claim(account_id: int, *, wait: bool = True) -> Submission | None:
     cleared = next_cleared(account, now, actor=ACTOR)
     if cleared is None:
         return None
-    order, venue = cleared.order, _venue(account)
+    order, venue = cleared.order, live_venue(account)
     quantity, limit_price = order.quantity or ZERO, order.limit_price or ZERO  # a queued order has both
     nonce = take_nonce(account.pk)
     body = venue.write_order(
@@ -128,7 +127,7 @@ def send(submission: Submission) -> Outcome:
         return Outcome(Status.PENDING, f"not sent: {error.message}")
     log.info("order.sending", order_id=submission.order_id)
     try:
-        receipt = _venue(account).submit(submission.body, keys.trading, side=submission.side)
+        receipt = live_venue(account).submit(submission.body, keys.trading, side=submission.side)
     except NotSent as error:
         return Outcome(Status.PENDING, f"not sent: {error}"[:300])
     except Refused as error:
@@ -272,8 +271,3 @@ def reap(account_id: int) -> int:
             )  # fmt: skip
             reaped += 1
     return reaped
-
-
-def _venue(account: Account) -> LiveVenue:
-    venue: LiveVenue = seams.load("VENUES")[account.venue]
-    return venue
