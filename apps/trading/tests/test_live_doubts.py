@@ -21,7 +21,7 @@ from apps.trading.services.review import decide_review
 from apps.trading.services.submit import Outcome, claim, record
 from apps.trading.states import Status
 from apps.trading.tests.factories import place
-from apps.trading.tests.live import KEY, live_account, sandbox, state_of, truth
+from apps.trading.tests.live import KEY, state_of, truth
 from apps.trading.venues.coinspot import CoinspotVenue
 from ohmycoins.clients import coinspot
 from ohmycoins.clients.coinspot import OutcomeUnknown
@@ -31,17 +31,6 @@ from ohmycoins.sandbox.server import Sandbox
 
 AT = "2026-03-02T12:00:00Z"
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def server(settings: Any, clock: Any) -> Iterator[Sandbox]:
-    with sandbox(settings) as server:
-        yield server
-
-
-@pytest.fixture
-def account(server: Sandbox) -> Account:
-    return live_account()
 
 
 def settle(account: Account, clock: Any, rounds: int = 8) -> None:

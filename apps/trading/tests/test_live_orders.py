@@ -1,6 +1,5 @@
 """Orders at a live venue: sent once, recorded by what the venue shows."""
 
-from collections.abc import Iterator
 from decimal import Decimal as D
 from typing import Any
 
@@ -13,21 +12,10 @@ from apps.trading.services.cancel import cancel_order
 from apps.trading.services.limits import read_usage
 from apps.trading.services.submit import claim, reap, record, send, submit
 from apps.trading.tests.factories import place
-from apps.trading.tests.live import KEY, live_account, path_of, sandbox, state_of, truth
+from apps.trading.tests.live import KEY, path_of, state_of, truth
 from ohmycoins.sandbox.server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def server(settings: Any, clock: Any) -> Iterator[Sandbox]:
-    with sandbox(settings) as server:
-        yield server
-
-
-@pytest.fixture
-def account(server: Sandbox) -> Account:
-    return live_account()
 
 
 def work(account: Account, clock: Any, seconds: float = 0) -> None:

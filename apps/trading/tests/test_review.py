@@ -1,6 +1,5 @@
 """Orders that only a person can decide about, and the page on which that is done."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -13,23 +12,12 @@ from apps.trading.models import Account, Discrepancy, Event, Fill, Order
 from apps.trading.services import live
 from apps.trading.services.review import decide_review, resolve_discrepancy
 from apps.trading.tests.factories import place
-from apps.trading.tests.live import KEY, live_account, sandbox, state_of, truth
+from apps.trading.tests.live import KEY, state_of, truth
 from ohmycoins.core import clock as system
 from ohmycoins.core.errors import Conflict, Invalid
 from ohmycoins.sandbox.server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def server(settings: Any, clock: Any) -> Iterator[Sandbox]:
-    with sandbox(settings) as server:
-        yield server
-
-
-@pytest.fixture
-def account(server: Sandbox) -> Account:
-    return live_account()
 
 
 @pytest.fixture

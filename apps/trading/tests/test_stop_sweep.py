@@ -1,6 +1,5 @@
 """What a stop does to orders in flight, and how it sells."""
 
-from collections.abc import Iterator
 from decimal import Decimal as D
 from typing import Any
 
@@ -20,7 +19,7 @@ from apps.trading.services.stopping import Swept, in_flight, preview, stop_tradi
 from apps.trading.services.submit import claim
 from apps.trading.tasks import sweep_stop as sweep_task
 from apps.trading.tests.factories import make_account, place, ticket, trade
-from apps.trading.tests.live import KEY, live_account, sandbox, state_of, truth
+from apps.trading.tests.live import KEY, live_account, state_of, truth
 from ohmycoins.core import outbox
 from ohmycoins.core.errors import Invalid
 from ohmycoins.sandbox.server import Sandbox
@@ -34,12 +33,6 @@ def account() -> Account:
     make_price()
     make_price("ETH", bid=5000, ask=5001)
     return make_account()
-
-
-@pytest.fixture
-def server(settings: Any, clock: Any) -> Iterator[Sandbox]:
-    with sandbox(settings) as server:
-        yield server
 
 
 @pytest.fixture
