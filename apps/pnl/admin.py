@@ -58,8 +58,8 @@ class DailyTotalAdmin(FactAdmin):
         "sales",
         "winning_sales",
         "losing_sales",
-        "volume",
         "fees",
+        "equity_aud",
     )
     list_select_related = ("account",)
     date_hierarchy = "day"
@@ -68,4 +68,4 @@ class DailyTotalAdmin(FactAdmin):
 
 @admin.register(BookingFailure)
 class BookingFailureAdmin(FactAdmin):
-    list_display = ("fill", "error", "attempts", "next_at", "failed_at")
+    list_display = ("account", "coin_type", "fill", "error", "attempts", "next_at", "failed_at")

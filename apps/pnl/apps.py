@@ -8,7 +8,9 @@ class PnlConfig(AppConfig):
     verbose_name = "P&L"
 
     def ready(self) -> None:
-        from apps.pnl.services.book import on_fill_recorded
-        from apps.trading.signals import fill_recorded
+        from apps.pnl.services import book
+        from apps.trading import signals
 
-        fill_recorded.connect(on_fill_recorded, dispatch_uid="pnl.book")
+        signals.fill_recorded.connect(book.on_fill_recorded, dispatch_uid="pnl.book")
+        signals.history_recorded.connect(book.on_history_recorded, dispatch_uid="pnl.book_history")
+        signals.timezone_changed.connect(book.on_timezone_changed, dispatch_uid="pnl.move_days")

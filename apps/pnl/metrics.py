@@ -8,7 +8,7 @@ from ohmycoins.core.money import ZERO, round_aud
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Closing sales of a period, added up: AUD amounts, losses negative."""
+    """Fills of a period, and the closing sales among them, added up: AUD amounts, losses negative."""
 
     realized_pnl: Decimal = ZERO
     sales: int = 0
@@ -18,9 +18,16 @@ class Results:
     loss: Decimal = ZERO
     largest_win: Decimal = ZERO
     largest_loss: Decimal = ZERO
-    volume: Decimal = ZERO
+    buys: int = 0
+    sells: int = 0
+    buy_volume: Decimal = ZERO
+    sell_volume: Decimal = ZERO
     fees: Decimal = ZERO
     unmatched_quantity: Decimal = ZERO
+
+    @property
+    def volume(self) -> Decimal:
+        return self.buy_volume + self.sell_volume
 
     @property
     def win_rate(self) -> Decimal:

@@ -51,8 +51,8 @@ class DailyTotalQuerySet(QuerySet["DailyTotal"]):
 
     def totals(self) -> Results:
         """Add the days up, in one query."""
-        names = ("realized_pnl", "profit", "loss", "volume", "fees")
-        counts = ("sales", "winning_sales", "losing_sales")
+        names = ("realized_pnl", "profit", "loss", "buy_volume", "sell_volume", "fees")
+        counts = ("sales", "winning_sales", "losing_sales", "buys", "sells")
         sums = self.aggregate(
             **{name: _total(name) for name in names},
             **{name: Coalesce(Sum(name), 0) for name in counts},
@@ -96,9 +96,9 @@ class ClosingQuerySet(QuerySet["Closing"]):
         return kept if end is None else kept.filter(closed_at__lt=end)
 
     def totals(self) -> Results:
-        """Add sales up as a day's row holds them; volume and fees are fills' and left at zero."""
+        """Add sales up as a day's row holds them; what all fills come to is left at zero."""
         won, lost = Q(realized_pnl__gt=0), Q(realized_pnl__lt=0)
-        matched = Q(unmatched_quantity__lt=F("quantity"))
+        matched = Q(unmatched_quantity__lt=F("quantity"), fill__isnull=False)
         sums = self.aggregate(
             sales=Count("pk", filter=matched),
             winning_sales=Count("pk", filter=won),

@@ -17,7 +17,7 @@ from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, UNRESOLVED, Status
 LATE_TRADES = timedelta(hours=48)
 
 if TYPE_CHECKING:
-    from apps.trading.models import Account, Order
+    from apps.trading.models import Account, Fill, Order  # noqa: F401
 
 
 class AccountQuerySet(QuerySet["Account"]):
@@ -117,3 +117,11 @@ class OrderQuerySet(QuerySet["Order"]):
             .exclude(status=Status.DENIED)
             .values_list("quantity", "limit_price")
         )
+
+
+class FillQuerySet(QuerySet["Fill"]):
+    """Fills."""
+
+    def in_order(self) -> Self:
+        """Order as they happened, whenever they were recorded: by time, then as their source has them."""
+        return self.order_by("executed_at", "sequence", "venue_fill_id")

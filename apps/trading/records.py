@@ -8,6 +8,7 @@ from typing import Any
 from ohmycoins.core.money import ZERO
 
 BUY, SELL = "buy", "sell"
+TRADE = "trade"
 MARKET, LIMIT = "market", "limit"
 ONE, HALF = Decimal(1), Decimal("0.5")
 
@@ -135,13 +136,20 @@ class FillRecord:
     id: int
     account_id: int
     algorithm_id: int | None
+    ledger: str
+    """What its order rested on; empty for a person's own, and for imported history."""
     coin_type: str
     side: str
+    kind: str
+    """`trade`, or what else made coins come or go, without cash (`models.Fill.Kind`)."""
     quantity: Decimal
     price: Decimal
     value_aud: Decimal
     fee_aud: Decimal
     executed_at: datetime
+    sequence: int
+    """The source's own order among fills of one instant, then `venue_fill_id`."""
+    venue_fill_id: str
     timezone: str
     """The account's, by which days are counted."""
 

@@ -1,6 +1,16 @@
-"""Tell the app above that a fill was recorded: the one signal of the project (docs/adr/0006)."""
+"""Tell the app above what was recorded: the project's only signals (docs/adr/0006).
+
+Each is sent inside the transaction that records the facts, with their account locked.
+"""
 
 from django.dispatch import Signal
 
 fill_recorded = Signal()
-"""Sent with `fill: FillRecord`, inside the transaction that records the fill, its account locked."""
+"""Sent with `fill: FillRecord` for one fill."""
+
+history_recorded = Signal()
+"""Sent with `account: Account` and `coins: Collection[str]`: many fills of those coins at once, or coins
+that came or went by no fill."""
+
+timezone_changed = Signal()
+"""Sent with `account: Account`: its days begin elsewhere from now on, the past ones too."""

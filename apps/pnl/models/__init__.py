@@ -1,8 +1,19 @@
-"""Store lots, what closed them, and sums kept in step with them."""
+"""Store lots, what closed them, sums kept in step with them, and what accounts were worth."""
 
-from apps.pnl.models.booking import BookingFailure
+from apps.pnl.models.booking import BookingFailure, GivenCost
 from apps.pnl.models.closing import Closing, Match
 from apps.pnl.models.lot import Lot, Position
 from apps.pnl.models.rollup import DailyResult, DailyTotal
+from apps.pnl.models.snapshot import EquitySnapshot
 
-__all__ = ["BookingFailure", "Closing", "DailyResult", "DailyTotal", "Lot", "Match", "Position"]
+__all__ = [
+    "BookingFailure",
+    "Closing",
+    "DailyResult",
+    "DailyTotal",
+    "EquitySnapshot",
+    "GivenCost",
+    "Lot",
+    "Match",
+    "Position",
+]

@@ -1,23 +1,29 @@
-"""Sales, and the lots they closed."""
+"""Sales and other departures of coins, and the lots they closed."""
 
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
-from apps.pnl.models.lot import Lot
+from apps.pnl.models.lot import Lot, one_source
 from apps.pnl.querysets import ClosingQuerySet, MatchQuerySet
-from apps.trading.models import Account, Fill
+from apps.trading.models import Account, Fill, Movement
+from apps.trading.models.order import Ledger
 from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
 from ohmycoins.core.money import plain
 
 
 class Closing(models.Model):
-    """One sale: what it brought after its fee, what those coins had cost, and what no lot explains."""
+    """One sale: what it brought after its fee, what those coins had cost, and what no lot explains.
 
-    fill = models.OneToOneField(Fill, models.PROTECT, related_name="closing")
+    Coins that left by no sale close lots too, at their cost, so that nothing is earned.
+    """
+
+    fill = models.OneToOneField(Fill, models.PROTECT, null=True, related_name="closing")
+    movement = models.OneToOneField(Movement, models.PROTECT, null=True, related_name="closing")
     account = models.ForeignKey(Account, models.PROTECT, related_name="closings", db_index=False)
     algorithm_id = models.BigIntegerField(null=True, blank=True, help_text="Who sold; null = manual.")
+    ledger = models.CharField(max_length=8, blank=True, default="", db_default="", choices=Ledger)
     coin_type = models.CharField(max_length=20)
     quantity = QuantityField()
     unmatched_quantity = QuantityField(default=0)
@@ -40,6 +46,7 @@ class Closing(models.Model):
             ),
         )
         constraints = (
+            models.CheckConstraint(condition=one_source(), name="closing_one_source"),
             models.CheckConstraint(
                 condition=positive("quantity") & not_negative("unmatched_quantity")
                 & Q(unmatched_quantity__lte=F("quantity")) & Q(realized_pnl=F("proceeds") - F("cost")),
@@ -58,6 +65,14 @@ class Match(models.Model):
     lot = models.ForeignKey(Lot, models.PROTECT, related_name="matches")
     account = models.ForeignKey(Account, models.PROTECT, related_name="matches", db_index=False)
     algorithm_id = models.BigIntegerField(null=True, blank=True, help_text="The book that opened the lot.")
+    ledger = models.CharField(
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",
+        choices=Ledger,
+        help_text="What the lot rested on.",
+    )
     coin_type = models.CharField(max_length=20)
     quantity = QuantityField()
     cost = AudField()

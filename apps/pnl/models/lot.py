@@ -6,19 +6,27 @@ from django.db import models
 from django.db.models import F, Q
 
 from apps.pnl.querysets import LotQuerySet
-from apps.trading.models import Account, Fill
+from apps.trading.models import Account, Fill, Movement
+from apps.trading.models.order import Ledger
 from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
 from ohmycoins.core.money import plain
 
 
-class Lot(models.Model):
-    """The coins of one purchase; its cost includes the fee."""
+def one_source() -> Q:
+    """Give the CHECK that a row comes from a fill, or from a movement of coins."""
+    return Q(fill=None) ^ Q(movement=None)
 
-    fill = models.OneToOneField(Fill, models.PROTECT, related_name="lot")
+
+class Lot(models.Model):
+    """The coins of one purchase, its cost with the fee; or coins that came without one, at what they were worth."""
+
+    fill = models.OneToOneField(Fill, models.PROTECT, null=True, related_name="lot")
+    movement = models.OneToOneField(Movement, models.PROTECT, null=True, related_name="lot")
     account = models.ForeignKey(Account, models.PROTECT, related_name="lots", db_index=False)
     algorithm_id = models.BigIntegerField(
         null=True, blank=True, help_text="Whose book it is in; null = manual."
     )
+    ledger = models.CharField(max_length=8, blank=True, default="", db_default="", choices=Ledger)
     coin_type = models.CharField(max_length=20)
     quantity = QuantityField()
     remaining_quantity = QuantityField()
@@ -26,6 +34,9 @@ class Lot(models.Model):
     remaining_cost = AudField()
     fee_aud = AudField()
     acquired_at = models.DateTimeField()
+    cost_unknown = models.BooleanField(
+        default=False, help_text="The cost is what the coins were worth when they came: nobody gave it."
+    )
 
     objects: ClassVar[LotQuerySet] = LotQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -38,6 +49,7 @@ class Lot(models.Model):
             models.Index(fields=["account", "acquired_at", "id"], name="lot_account_acquired"),
         )  # fmt: skip
         constraints = (
+            models.CheckConstraint(condition=one_source(), name="lot_one_source"),
             models.CheckConstraint(
                 condition=positive("quantity") & not_negative("remaining_quantity") & not_negative("cost")
                 & not_negative("remaining_cost") & Q(remaining_quantity__lte=F("quantity"))
@@ -54,18 +66,27 @@ class Lot(models.Model):
 
 
 class Position(models.Model):
-    """What the open lots of one coin in one book add up to; kept by the booking of each fill."""
+    """A coin in a book: what its open lots add up to, and its results so far; kept by the booking of each fill.
+
+    The rows of a coin differ by book and by the ledger that was traded on. Realised P&L is the row's that
+    opened the lots; sales and fees are the row's that traded.
+    """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="positions", db_index=False)
     algorithm_id = models.BigIntegerField(null=True, blank=True)
+    ledger = models.CharField(max_length=8, blank=True, default="", db_default="", choices=Ledger)
     coin_type = models.CharField(max_length=20)
-    quantity = QuantityField()
-    cost = AudField()
+    quantity = QuantityField(default=0)
+    cost = AudField(default=0)
+    realized_pnl = AudField(default=0)
+    in_kind_aud = AudField(default=0)
+    fees = AudField(default=0)
+    sales = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["account", "coin_type", "algorithm_id"],
+                fields=["account", "coin_type", "algorithm_id", "ledger"],
                 nulls_distinct=False,
                 name="position_one_a_book",
             ),

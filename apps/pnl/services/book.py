@@ -5,6 +5,8 @@ INSERT, ORM instances cost 22 times as much and this a fraction of that (docs/pe
 arithmetic is in `fifo`; SQL only adds what it is given.
 """
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -14,54 +16,61 @@ from django.db import connection, transaction
 from apps.pnl import fifo
 from apps.pnl.models import BookingFailure, Lot
 from apps.pnl.periods import local_day
-from apps.trading.models import Account, Fill
-from apps.trading.records import BUY, FillRecord
-from apps.trading.services.fills import as_record
+from apps.pnl.services.rebuild import rebuild_coin
+from apps.pnl.services.rollups import COLUMNS, COMBINED, SUMS, rebuild_sums
+from apps.trading.models import Account
+from apps.trading.records import BUY, TRADE, FillRecord
 from ohmycoins.core import clock
+from ohmycoins.core.money import ZERO
 
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = (5, 30, 180, 1080, 3600)
 
-ADD_TO_DAY = """
-    INSERT INTO pnl_dailytotal AS known (account_id, day, realized_pnl, sales, winning_sales, losing_sales,
-                                         profit, loss, largest_win, largest_loss, volume, fees)
-    VALUES (%(account)s, %(day)s, %(realized_pnl)s, %(sales)s, %(won)s, %(lost)s,
-            %(profit)s, %(loss)s, %(profit)s, %(loss)s, %(value)s, %(fee)s)
-    ON CONFLICT (account_id, day) DO UPDATE SET
-        realized_pnl = known.realized_pnl + EXCLUDED.realized_pnl,
-        sales = known.sales + EXCLUDED.sales,
-        winning_sales = known.winning_sales + EXCLUDED.winning_sales,
-        losing_sales = known.losing_sales + EXCLUDED.losing_sales,
-        profit = known.profit + EXCLUDED.profit,
-        loss = known.loss + EXCLUDED.loss,
-        largest_win = greatest(known.largest_win, EXCLUDED.largest_win),
-        largest_loss = least(known.largest_loss, EXCLUDED.largest_loss),
-        volume = known.volume + EXCLUDED.volume,
-        fees = known.fees + EXCLUDED.fees
+# A fill that happened before others of its coin, or before coins came or went by no fill.
+IS_LATE = """
+    SELECT EXISTS (SELECT FROM trading_fill WHERE account_id = %(account)s AND coin_type = %(coin)s
+                   AND (executed_at, sequence, venue_fill_id) > (%(at)s, %(sequence)s, %(ref)s))
+        OR EXISTS (SELECT FROM trading_movement WHERE account_id = %(account)s AND coin_type = %(coin)s
+                   AND (occurred_at, sequence, coalesce(venue_ref, '')) > (%(at)s, %(sequence)s, %(ref)s))
 """
-
+ADD_TO_TOTAL = f"""
+    INSERT INTO pnl_dailytotal AS known (account_id, day, {COLUMNS})
+    VALUES (%(account)s, %(day)s, {", ".join(f"%({name})s" for name in SUMS)})
+    ON CONFLICT (account_id, day) DO UPDATE SET {COMBINED}
+"""  # noqa: S608 - constants only
 OPEN_LOT = f"""
     WITH lot AS (
-        INSERT INTO pnl_lot (fill_id, account_id, algorithm_id, coin_type, quantity, remaining_quantity,
-                             cost, remaining_cost, fee_aud, acquired_at)
-        VALUES (%(fill)s, %(account)s, %(algorithm)s, %(coin)s, %(quantity)s, %(quantity)s,
-                %(cost)s, %(cost)s, %(fee)s, %(at)s)
+        INSERT INTO pnl_lot (fill_id, account_id, algorithm_id, ledger, coin_type, quantity, remaining_quantity,
+                             cost, remaining_cost, fee_aud, acquired_at, cost_unknown)
+        VALUES (%(fill)s, %(account)s, %(algorithm)s, %(ledger)s, %(coin)s, %(quantity)s, %(quantity)s,
+                %(amount)s, %(amount)s, %(fees)s, %(at)s, false)
     ), grown AS (
-        INSERT INTO pnl_position AS held (account_id, algorithm_id, coin_type, quantity, cost)
-        VALUES (%(account)s, %(algorithm)s, %(coin)s, %(quantity)s, %(cost)s)
-        ON CONFLICT (account_id, coin_type, algorithm_id) DO UPDATE SET
-            quantity = held.quantity + EXCLUDED.quantity, cost = held.cost + EXCLUDED.cost
+        INSERT INTO pnl_position AS held (account_id, algorithm_id, ledger, coin_type, quantity, cost, realized_pnl,
+                                          in_kind_aud, fees, sales)
+        VALUES (%(account)s, %(algorithm)s, %(ledger)s, %(coin)s, %(quantity)s, %(amount)s, 0, %(in_kind_aud)s, %(fees)s, 0)
+        ON CONFLICT (account_id, coin_type, algorithm_id, ledger) DO UPDATE SET
+            quantity = held.quantity + EXCLUDED.quantity, cost = held.cost + EXCLUDED.cost,
+            in_kind_aud = held.in_kind_aud + EXCLUDED.in_kind_aud, fees = held.fees + EXCLUDED.fees
+    ), traded AS (
+        INSERT INTO pnl_dailyresult AS known (account_id, day, coin_type, algorithm_id, ledger, {COLUMNS})
+        VALUES (%(account)s, %(day)s, %(coin)s, %(algorithm)s, %(ledger)s, {", ".join(f"%({name})s" for name in SUMS)})
+        ON CONFLICT (account_id, coin_type, day, algorithm_id, ledger) DO UPDATE SET {COMBINED}
     )
-    {ADD_TO_DAY}
+    {ADD_TO_TOTAL}
 """  # noqa: S608 - constants only
-
+OPEN_POSITION = """
+    INSERT INTO pnl_position (account_id, algorithm_id, ledger, coin_type, quantity, cost, realized_pnl, in_kind_aud, fees, sales)
+    VALUES (%(account)s, %(algorithm)s, %(ledger)s, %(coin)s, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+"""
+# The seller's share of a day is everything but the realised P&L, which is theirs who opened the lots.
+SELLER_S = ", ".join(f"max(is_seller) * %({name})s" for name in SUMS if name != "realized_pnl")
 CLOSE_LOTS = f"""
     WITH closing AS (
-        INSERT INTO pnl_closing (fill_id, account_id, algorithm_id, coin_type, quantity, unmatched_quantity,
+        INSERT INTO pnl_closing (fill_id, account_id, algorithm_id, ledger, coin_type, quantity, unmatched_quantity,
                                  unmatched_proceeds, proceeds, cost, realized_pnl, fee_aud, closed_at)
-        VALUES (%(fill)s, %(account)s, %(algorithm)s, %(coin)s, %(quantity)s, %(unmatched_quantity)s,
-                %(unmatched_proceeds)s, %(proceeds)s, %(cost)s, %(realized_pnl)s, %(fee)s, %(at)s)
+        VALUES (%(fill)s, %(account)s, %(algorithm)s, %(ledger)s, %(coin)s, %(quantity)s, %(unmatched_quantity)s,
+                %(unmatched_proceeds)s, %(proceeds)s, %(cost)s, %(realized_pnl)s, %(fees)s, %(at)s)
         RETURNING id
     ), slice AS (
         SELECT * FROM unnest(%(lots)s::bigint[], %(quantities)s::numeric[], %(costs)s::numeric[],
@@ -70,89 +79,121 @@ CLOSE_LOTS = f"""
         UPDATE pnl_lot AS lot SET remaining_quantity = lot.remaining_quantity - slice.quantity,
                                   remaining_cost = lot.remaining_cost - slice.cost
         FROM slice WHERE lot.id = slice.lot_id
-        RETURNING lot.id, lot.algorithm_id, lot.acquired_at
+        RETURNING lot.id, lot.algorithm_id, lot.ledger, lot.acquired_at
     ), matched AS (
-        INSERT INTO pnl_match (closing_id, lot_id, account_id, algorithm_id, coin_type, quantity, cost,
+        INSERT INTO pnl_match (closing_id, lot_id, account_id, algorithm_id, ledger, coin_type, quantity, cost,
                                proceeds, realized_pnl, acquired_at, disposed_at)
-        SELECT closing.id, closed.id, %(account)s, closed.algorithm_id, %(coin)s, slice.quantity, slice.cost,
-               slice.proceeds, slice.proceeds - slice.cost, closed.acquired_at, %(at)s
+        SELECT closing.id, closed.id, %(account)s, closed.algorithm_id, closed.ledger, %(coin)s, slice.quantity,
+               slice.cost, slice.proceeds, slice.proceeds - slice.cost, closed.acquired_at, %(at)s
         FROM slice JOIN closed ON closed.id = slice.lot_id CROSS JOIN closing
-        RETURNING algorithm_id, quantity, cost, realized_pnl
-    ), book AS (
-        SELECT algorithm_id, sum(quantity) AS quantity, sum(cost) AS cost, sum(realized_pnl) AS realized_pnl
-        FROM matched GROUP BY algorithm_id
-    ), shrunk AS (
-        UPDATE pnl_position AS held SET quantity = held.quantity - book.quantity, cost = held.cost - book.cost
-        FROM book WHERE held.account_id = %(account)s AND held.coin_type = %(coin)s
-                    AND held.algorithm_id IS NOT DISTINCT FROM book.algorithm_id
+        RETURNING algorithm_id, ledger, quantity, cost, realized_pnl
     ), earned AS (
-        INSERT INTO pnl_dailyresult AS known (account_id, day, coin_type, algorithm_id, realized_pnl)
-        SELECT %(account)s, %(day)s, %(coin)s, algorithm_id, realized_pnl FROM book
-        ON CONFLICT (account_id, coin_type, day, algorithm_id) DO UPDATE SET
-            realized_pnl = known.realized_pnl + EXCLUDED.realized_pnl
+        SELECT algorithm_id, ledger, sum(quantity) AS quantity, sum(cost) AS cost, sum(realized_pnl) AS realized_pnl,
+               max(is_seller) AS is_seller
+        FROM (SELECT *, 0 AS is_seller FROM matched
+              UNION ALL SELECT %(algorithm)s::bigint, %(ledger)s::text, 0, 0, 0, 1) AS party
+        GROUP BY algorithm_id, ledger
+    ), shrunk AS (
+        UPDATE pnl_position AS held SET quantity = held.quantity - earned.quantity, cost = held.cost - earned.cost,
+            realized_pnl = held.realized_pnl + earned.realized_pnl,
+            in_kind_aud = held.in_kind_aud + earned.is_seller * %(in_kind_aud)s,
+            fees = held.fees + earned.is_seller * %(fees)s, sales = held.sales + earned.is_seller * %(sales)s
+        FROM earned WHERE held.account_id = %(account)s AND held.coin_type = %(coin)s
+                      AND held.algorithm_id IS NOT DISTINCT FROM earned.algorithm_id AND held.ledger = earned.ledger
+    ), booked AS (
+        INSERT INTO pnl_dailyresult AS known (account_id, day, coin_type, algorithm_id, ledger, {COLUMNS})
+        SELECT %(account)s, %(day)s, %(coin)s, algorithm_id, ledger, sum(realized_pnl), {SELLER_S}
+        FROM earned GROUP BY algorithm_id, ledger
+        ON CONFLICT (account_id, coin_type, day, algorithm_id, ledger) DO UPDATE SET {COMBINED}
     )
-    {ADD_TO_DAY}
+    {ADD_TO_TOTAL}
 """  # noqa: S608 - constants only
 
 
 def on_fill_recorded(*, fill: FillRecord, **_: Any) -> None:
     """Book a fill inside the transaction that records it; a failure leaves the fill, unbooked."""
-    try:
-        with transaction.atomic():
-            book_fill(fill)
-    except Exception as error:  # whatever it is, the fill happened and must be kept
-        log.exception("booking.failed", fill_id=fill.id)
-        BookingFailure.objects.create(
-            fill_id=fill.id, error=f"{type(error).__name__}: {error}"[:500],
-            next_at=clock.now() + timedelta(seconds=RETRY_SECONDS[0]),
-        )  # fmt: skip
+    with _kept_unbooked(fill.account_id, fill.coin_type, fill.id):
+        book_fill(fill)
+
+
+def on_history_recorded(*, account: Account, coins: Collection[str], **_: Any) -> None:
+    """Keep the books anew of coins of which much was recorded at once, or what is no fill."""
+    for coin_type in sorted(coins):
+        with _kept_unbooked(account.pk, coin_type):
+            rebuild_coin(account, coin_type)
+
+
+def on_timezone_changed(*, account: Account, **_: Any) -> None:
+    """Cut the account's past into its new days."""
+    rebuild_sums(account)
 
 
 def book_fill(fill: FillRecord) -> None:
     """Book a purchase as a lot, or a sale against lots.
 
+    One that happened before others of its coin changes what those closed: the coin's book is kept anew then.
     Runs in the caller's transaction with the account locked. Raises IntegrityError when the fill is
     booked already.
     """
-    if fill.side == BUY:
-        _execute(OPEN_LOT, _common(fill) | {"cost": fill.value_aud + fill.fee_aud})
+    if _is_late(fill):
+        rebuild_coin(Account.objects.get(pk=fill.account_id), fill.coin_type)
+    elif fill.side == BUY:
+        _execute(OPEN_LOT, _common(fill))
     else:
         _close_lots(fill)
 
 
 def book_overdue(*, limit: int = 100) -> int:
-    """Try again to book the fills that could not be; return how many were."""
-    booked = 0
-    due = (
-        BookingFailure.objects.filter(next_at__lte=clock.now())
-        .order_by("next_at")
-        .values_list("fill_id", flat=True)
+    """Keep the books anew of coins that lack something; return how many."""
+    due = BookingFailure.objects.filter(next_at__lte=clock.now()).order_by("next_at")
+    return sum(
+        _book_again(account_id, coin_type)
+        for account_id, coin_type in list(due.values_list("account_id", "coin_type")[:limit])
     )
-    for fill_id in list(due[:limit]):
-        booked += _book_again(fill_id)
-    return booked
 
 
 @transaction.atomic
-def _book_again(fill_id: int) -> bool:
-    fill = Fill.objects.get(pk=fill_id)
-    account = Account.objects.locked().get(pk=fill.account_id)
-    failure = BookingFailure.objects.select_for_update().filter(fill_id=fill_id).first()
+def _book_again(account_id: int, coin_type: str) -> bool:
+    account = Account.objects.locked().get(pk=account_id)
+    failure = BookingFailure.objects.filter(account=account, coin_type=coin_type).first()
     if failure is None:
         return False
     try:
         with transaction.atomic():
-            book_fill(as_record(fill, account))
-    except Exception as error:  # as above; the row says why, and when it is tried again
+            rebuild_coin(account, coin_type)
+    except Exception as error:  # whatever it is: the row says why, and when it is tried again
         pause = RETRY_SECONDS[min(failure.attempts, len(RETRY_SECONDS) - 1)]
         failure.attempts += 1
         failure.error = f"{type(error).__name__}: {error}"[:500]
         failure.next_at = clock.now() + timedelta(seconds=pause)
         failure.save()
-        log.exception("booking.failed", fill_id=fill_id, attempts=failure.attempts)
+        log.exception("booking.failed", account_id=account_id, coin=coin_type, attempts=failure.attempts)
         return False
-    failure.delete()
     return True
+
+
+@contextmanager
+def _kept_unbooked(account_id: int, coin_type: str, fill_id: int | None = None) -> Iterator[None]:
+    """Let what was recorded stand if booking it fails, whatever the reason, and have it made up for soon."""
+    try:
+        with transaction.atomic():
+            yield
+    except Exception as error:
+        log.exception("booking.failed", account_id=account_id, coin=coin_type, fill_id=fill_id)
+        BookingFailure.objects.get_or_create(
+            account_id=account_id, coin_type=coin_type,
+            defaults={"fill_id": fill_id, "error": f"{type(error).__name__}: {error}"[:500],
+                      "next_at": clock.now() + timedelta(seconds=RETRY_SECONDS[0])},
+        )  # fmt: skip
+
+
+def _is_late(fill: FillRecord) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(IS_LATE, {
+            "account": fill.account_id, "coin": fill.coin_type, "at": fill.executed_at, "sequence": fill.sequence,
+            "ref": fill.venue_fill_id,
+        })  # fmt: skip
+        return bool(cursor.fetchone()[0])
 
 
 def _close_lots(fill: FillRecord) -> None:
@@ -160,25 +201,35 @@ def _close_lots(fill: FillRecord) -> None:
         Lot.objects.open()
         .filter(account_id=fill.account_id, coin_type=fill.coin_type)
         .oldest_first()
-        .values_list("id", "algorithm_id", "remaining_quantity", "remaining_cost")
+        .values_list("id", "algorithm_id", "remaining_quantity", "remaining_cost", "ledger")
     )
-    lots = fifo.lots_for(fill.algorithm_id, (fifo.OpenLot(*row) for row in rows.iterator()))
-    closing = fifo.match(fill.quantity, fill.value_aud - fill.fee_aud, lots)
+    ledgers: dict[int, str] = {}
+    lots = []
+    for lot_id, algorithm_id, quantity, cost, ledger in rows.iterator():
+        lots.append(fifo.OpenLot(lot_id, algorithm_id, quantity, cost))
+        ledgers[lot_id] = ledger
+    common = _common(fill)
+    closing = fifo.match(fill.quantity, common["amount"], fifo.lots_for(fill.algorithm_id, lots))
+    own = (fill.algorithm_id, fill.ledger)
+    if all((part.lot.book, ledgers[part.lot.id]) != own for part in closing.slices):
+        _execute(OPEN_POSITION, common)  # the sale is counted there
     gain = closing.realized_pnl
     _execute(
         CLOSE_LOTS,
-        _common(fill)
+        common
         | {
             "unmatched_quantity": closing.unmatched_quantity,
-            "unmatched_proceeds": closing.unmatched_proceeds if closing.unmatched_quantity else 0,
+            "unmatched_proceeds": closing.unmatched_proceeds,
             "proceeds": closing.proceeds,
             "cost": closing.cost,
             "realized_pnl": gain,
             "sales": int(bool(closing.slices)),
-            "won": int(gain > 0),
-            "lost": int(gain < 0),
-            "profit": max(gain, 0),
-            "loss": min(gain, 0),
+            "winning_sales": int(gain > 0),
+            "losing_sales": int(gain < 0),
+            "profit": max(gain, ZERO),
+            "loss": min(gain, ZERO),
+            "largest_win": max(gain, ZERO),
+            "largest_loss": min(gain, ZERO),
             "lots": [part.lot.id for part in closing.slices],
             "quantities": [part.quantity for part in closing.slices],
             "costs": [part.cost for part in closing.slices],
@@ -188,17 +239,25 @@ def _close_lots(fill: FillRecord) -> None:
 
 
 def _common(fill: FillRecord) -> dict[str, Any]:
-    return {
+    """Give the values that purchase and sale share; the sums of a purchase, which closes nothing."""
+    buying = fill.side == BUY
+    amount = fill.value_aud + fill.fee_aud if buying else fill.value_aud - fill.fee_aud
+    came = amount if buying else -amount
+    return dict.fromkeys(SUMS, 0) | {
         "fill": fill.id,
         "account": fill.account_id,
         "algorithm": fill.algorithm_id,
+        "ledger": fill.ledger,
         "coin": fill.coin_type,
         "quantity": fill.quantity,
-        "value": fill.value_aud,
-        "fee": fill.fee_aud,
+        "amount": amount,
         "at": fill.executed_at,
         "day": local_day(fill.executed_at, fill.timezone),
-        **dict.fromkeys(("realized_pnl", "sales", "won", "lost", "profit", "loss"), 0),
+        "in_kind_aud": ZERO if fill.kind == TRADE else came,
+        "buys": int(buying),
+        "sells": int(not buying),
+        "buy_volume" if buying else "sell_volume": fill.value_aud,
+        "fees": fill.fee_aud,
     }
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 
 from apps.pnl.metrics import Results, percent
 from apps.pnl.models import Closing, DailyResult, DailyTotal, Match
@@ -113,9 +113,13 @@ def realized(
 
 def _edge_results(account: Account, edge: Span) -> Results:
     fills = Fill.objects.filter(account=account, executed_at__gte=edge.start, executed_at__lt=edge.end)
-    traded = fills.aggregate(volume=Sum("value_aud"), fees=Sum("fee_aud"))
-    sums = Closing.objects.between(account, edge.start, edge.end).totals()
-    return replace(sums, volume=traded["volume"] or ZERO, fees=traded["fees"] or ZERO)
+    buying, selling = Q(side=Fill.Side.BUY), Q(side=Fill.Side.SELL)
+    traded = fills.aggregate(
+        buys=Count("pk", filter=buying), sells=Count("pk", filter=selling),
+        buy_volume=Sum("value_aud", filter=buying, default=ZERO),
+        sell_volume=Sum("value_aud", filter=selling, default=ZERO), fees=Sum("fee_aud", default=ZERO),
+    )  # fmt: skip
+    return replace(Closing.objects.between(account, edge.start, edge.end).totals(), **traded)
 
 
 def _unmatched(account: Account, start: Bound, end: Bound) -> Decimal:

@@ -77,7 +77,12 @@ def test_half_sold_leaves_half_and_takes_the_fee_off_the_proceeds(clock: Any) ->
         1,
         0,
     )
-    assert (total.profit, total.loss, total.volume, total.fees) == (D("439.55"), 0, 15_450, D("15.45"))
+    assert (total.profit, total.loss, total.buy_volume + total.sell_volume, total.fees) == (
+        D("439.55"),
+        0,
+        15_450,
+        D("15.45"),
+    )
     assert_books_agree(account)
 
 
@@ -115,7 +120,8 @@ def test_failed_booking_keeps_the_fill_and_is_made_up_for_once(
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr("apps.pnl.services.book._execute", broken)
+        for booking in ("_execute", "rebuild_coin"):
+            patch.setattr(f"apps.pnl.services.book.{booking}", broken)
         order = trade(account, side, quantity="0.05")
         assert order.status == "filled"
         failure = BookingFailure.objects.get()

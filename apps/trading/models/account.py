@@ -95,6 +95,9 @@ class Movement(models.Model):
     unit_price = PriceField(null=True, blank=True, help_text="What a coin was worth when it came or went.")
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=clock.now, editable=False)
+    sequence = models.BigIntegerField(
+        default=0, help_text="The source's own order among entries of one instant."
+    )
     venue_ref = models.CharField(max_length=80, null=True, help_text="What tells it from the venue's others.")  # noqa: DJ001 - null: no venue
 
     class Meta:

@@ -40,6 +40,18 @@ GUARD = f"""
 """  # noqa: S608 - constants only
 
 
+class Ledger(models.TextChoices):
+    """What an order can rest on; none is a person's own judgement."""
+
+    EXCHANGE = "exchange"
+    GLASS = "glass"
+    HUMAN = "human"
+    CATALYST = "catalyst"
+
+
+LEDGERS = values(Ledger)
+
+
 class Order(models.Model):
     """An instruction to buy or sell; it is its own queue entry while pending."""
 
@@ -59,6 +71,14 @@ class Order(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
     algorithm_id = models.BigIntegerField(
         null=True, blank=True, help_text="Whose book it belongs to; null = manual."
+    )
+    ledger = models.CharField(
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",
+        choices=Ledger,
+        help_text="What its signal rested on most; empty = nothing.",
     )
     origin = models.CharField(max_length=8, choices=Origin, default=Origin.OURS)
     coin_type = models.CharField(max_length=20)

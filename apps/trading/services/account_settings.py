@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 
 from apps.trading.models import Account, Event
 from apps.trading.services.standing import local_day
+from apps.trading.signals import timezone_changed
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict
 
@@ -20,9 +21,12 @@ def change_account(
         with transaction.atomic():
             account = Account.objects.locked().get(pk=account_id)
             account.name = name or account.name
-            if timezone and timezone != account.timezone:
+            moved = timezone and timezone != account.timezone
+            if timezone and moved:
                 _move_days(account, timezone, actor)
             account.save(update_fields=["name", "timezone"])
+            if moved:
+                timezone_changed.send(sender=Account, account=account)
     except IntegrityError as error:
         raise Conflict(f"You already have an account named {name!r}.", code="ACCOUNT_EXISTS") from error
     return account

@@ -13,6 +13,7 @@ from apps.trading.records import Quote, Reading
 from apps.trading.services.fills import add_to_holding
 from apps.trading.services.standing import read_worth
 from apps.trading.services.status import reduce_only
+from apps.trading.signals import history_recorded
 from apps.trading.states import Status
 from ohmycoins.core import clock
 from ohmycoins.core.money import ZERO, plain, round_aud
@@ -79,6 +80,7 @@ def _move(account: Account, kind: str, coin: str, amount: Decimal, *, at: dateti
         Account.objects.filter(pk=account.pk).update(cash_aud=F("cash_aud") + cash)
     else:
         add_to_holding(account.pk, None, coin, coins)
+        history_recorded.send(sender=Movement, account=account, coins=[coin])
     log.info("movement.recorded", account_id=account.pk, kind=kind, coin=coin)
 
 

@@ -198,13 +198,11 @@ def _record(
     now: datetime,
     depth: OtherSide | None,
 ) -> None:
-    number = order.fills.count() if order.filled_quantity else 0
+    before = order.fills.count() if order.filled_quantity else 0
     executed_at = max(now, depth.observed_at) if depth else now
-    for execution in executions:
-        number += 1
+    for number, execution in enumerate(executions, start=before + 1):
         record_execution(
-            order, execution, fee_rate=venue.fee_rate, executed_at=executed_at,
-            venue_fill_id=f"{venue.slug}-{order.pk}-{number}", actor=ACTOR,
-        )  # fmt: skip
+            order, execution, fee_rate=venue.fee_rate, executed_at=executed_at, number=number, actor=ACTOR
+        )
     if order.open_quantity:
         _await_book(order, now, depth)

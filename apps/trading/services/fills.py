@@ -20,6 +20,8 @@ from ohmycoins.core.money import PRICE_STEP, ZERO, plain, round_aud
 log = structlog.get_logger(__name__)
 
 PAPER = Account.Mode.PAPER
+# An order's fills are numbered within so many, so that orders and their fills sort by one number.
+MOST_FILLS = 100_000
 # A fill that leaves something open does not move an order out of these.
 STAYING = (Status.CANCELLING, Status.CANCELLED)
 
@@ -36,14 +38,15 @@ def record_execution(
     *,
     fee_rate: Decimal,
     executed_at: datetime,
-    venue_fill_id: str,
+    number: int,
     actor: str,
 ) -> Fill:
-    """Append what a simulated venue filled; the value and the fee are rounded once, here."""
+    """Append a simulated venue's `number`th fill of an order; value and fee are rounded once, here."""
     value = round_aud(execution.quantity * execution.price)
     return _record(
         order, quantity=execution.quantity, price=execution.price, value_aud=value,
-        fee_aud=round_aud(value * fee_rate), executed_at=executed_at, venue_fill_id=venue_fill_id, actor=actor,
+        fee_aud=round_aud(value * fee_rate), executed_at=executed_at, sequence=order.pk * MOST_FILLS + number,
+        venue_fill_id=f"{order.account.venue}-{order.pk}-{number}", actor=actor,
     )  # fmt: skip
 
 
@@ -52,7 +55,7 @@ def record_trades(order: Order, trades: Iterable[VenueTrade], *, actor: str) -> 
     for trade in sorted(trades, key=lambda trade: trade.at):
         _record(
             order, quantity=trade.quantity, price=trade.price, value_aud=trade.value_aud, fee_aud=trade.fee_aud,
-            executed_at=trade.at, venue_fill_id=trade.key, actor=actor,
+            executed_at=trade.at, sequence=0, venue_fill_id=trade.key, actor=actor,
         )  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def add_to_holding(account_id: int, algorithm_id: int | None, coin_type: str, qu
 
 def _record(
     order: Order, *, quantity: Decimal, price: Decimal, value_aud: Decimal, fee_aud: Decimal,
-    executed_at: datetime, venue_fill_id: str, actor: str,
+    executed_at: datetime, sequence: int, venue_fill_id: str, actor: str,
 ) -> Fill:  # fmt: skip
     """Append a fill of `order` and everything that follows from it, and tell the app above.
 
@@ -73,9 +76,9 @@ def _record(
     """
     buying = order.side == BUY
     fill = Fill.objects.create(
-        account_id=order.account_id, order=order, algorithm_id=order.algorithm_id, coin_type=order.coin_type,
-        side=order.side, quantity=quantity, price=price, value_aud=value_aud, fee_aud=fee_aud,
-        executed_at=executed_at, venue_fill_id=venue_fill_id,
+        account_id=order.account_id, order=order, algorithm_id=order.algorithm_id, ledger=order.ledger,
+        coin_type=order.coin_type, side=order.side, quantity=quantity, price=price, value_aud=value_aud,
+        fee_aud=fee_aud, executed_at=executed_at, sequence=sequence, venue_fill_id=venue_fill_id,
     )  # fmt: skip
     cash = -(value_aud + fee_aud) if buying else value_aud - fee_aud
     Account.objects.filter(pk=order.account_id).update(cash_aud=F("cash_aud") + cash)
@@ -92,13 +95,17 @@ def as_record(fill: Fill, account: Account) -> FillRecord:
         id=fill.pk,
         account_id=fill.account_id,
         algorithm_id=fill.algorithm_id,
+        ledger=fill.ledger,
         coin_type=fill.coin_type,
         side=fill.side,
+        kind=fill.kind,
         quantity=fill.quantity,
         price=fill.price,
         value_aud=fill.value_aud,
         fee_aud=fill.fee_aud,
         executed_at=fill.executed_at,
+        sequence=fill.sequence,
+        venue_fill_id=fill.venue_fill_id,
         timezone=account.timezone,
     )
 

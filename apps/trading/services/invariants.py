@@ -40,7 +40,7 @@ CASH = """
                trim_scale(sum(came)), trim_scale(sum(cash))) AS what
     FROM (
         SELECT account_id, CASE side WHEN 'buy' THEN -value_aud ELSE value_aud END - fee_aud AS came, 0 AS cash
-            FROM trading_fill
+            FROM trading_fill WHERE kind = 'trade'
         UNION ALL SELECT account_id, amount_aud, 0 FROM trading_movement
         UNION ALL SELECT id, 0, cash_aud FROM trading_account
     ) AS entry

@@ -38,12 +38,12 @@ class Market:
 
 def place_order(
     *, user: User, account: Account, ticket: Ticket, idempotency_key: str | None = None,
-    algorithm_id: int | None = None, expires_at: datetime | None = None, actor: str = "",
+    algorithm_id: int | None = None, ledger: str = "", expires_at: datetime | None = None, actor: str = "",
 ) -> Order:  # fmt: skip
     """Store the order, PENDING and nudged or DENIED with every rule it breaks, and return it.
 
     The same key with the same body answers the order it made the first time, whatever became of it.
-    An order with `expires_at` is not submitted after it. Raises Conflict when the key was used with
+    An order with `expires_at` is not submitted after it; `ledger` is what its signal rested on. Raises Conflict when the key was used with
     another body.
     """
     digest = _digest(account, ticket)
@@ -55,7 +55,7 @@ def place_order(
                 return earlier
             order = _decide(user, locked, ticket, clock.now(), algorithm_id)
             order.idempotency_key, order.request_digest = idempotency_key, digest
-            order.expires_at = expires_at
+            order.expires_at, order.ledger = expires_at, ledger
             order.save(force_insert=True)
             _record_acceptance(order, actor or f"user:{user.pk}")
     except IntegrityError:
