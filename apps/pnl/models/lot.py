@@ -76,12 +76,12 @@ class Position(models.Model):
     algorithm_id = models.BigIntegerField(null=True, blank=True)
     ledger = models.CharField(max_length=8, blank=True, default="", db_default="", choices=Ledger)
     coin_type = models.CharField(max_length=20)
-    quantity = QuantityField(default=0)
-    cost = AudField(default=0)
-    realized_pnl = AudField(default=0)
-    in_kind_aud = AudField(default=0)
-    fees = AudField(default=0)
-    sales = models.PositiveIntegerField(default=0)
+    quantity = QuantityField(default=0, db_default=0)
+    cost = AudField(default=0, db_default=0)
+    realized_pnl = AudField(default=0, db_default=0)
+    in_kind_aud = AudField(default=0, db_default=0)
+    fees = AudField(default=0, db_default=0)
+    sales = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = (

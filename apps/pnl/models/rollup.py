@@ -15,22 +15,24 @@ class Sums(models.Model):
     """What fills and the sales among them add up to; AUD amounts, losses negative."""
 
     day = models.DateField()
-    realized_pnl = AudField(default=0)
+    realized_pnl = AudField(default=0, db_default=0)
     in_kind_aud = AudField(
-        default=0, help_text="Worth of coins that came without being paid for, less those that went."
+        default=0,
+        db_default=0,
+        help_text="Worth of coins that came without being paid for, less those that went.",
     )
-    buys = models.PositiveIntegerField(default=0)
-    sells = models.PositiveIntegerField(default=0)
-    buy_volume = AudField(default=0)
-    sell_volume = AudField(default=0)
-    fees = AudField(default=0)
-    sales = models.PositiveIntegerField(default=0, help_text="Sells that closed a lot.")
-    winning_sales = models.PositiveIntegerField(default=0)
-    losing_sales = models.PositiveIntegerField(default=0)
-    profit = AudField(default=0)
-    loss = AudField(default=0)
-    largest_win = AudField(default=0)
-    largest_loss = AudField(default=0)
+    buys = models.PositiveIntegerField(default=0, db_default=0)
+    sells = models.PositiveIntegerField(default=0, db_default=0)
+    buy_volume = AudField(default=0, db_default=0)
+    sell_volume = AudField(default=0, db_default=0)
+    fees = AudField(default=0, db_default=0)
+    sales = models.PositiveIntegerField(default=0, db_default=0, help_text="Sells that closed a lot.")
+    winning_sales = models.PositiveIntegerField(default=0, db_default=0)
+    losing_sales = models.PositiveIntegerField(default=0, db_default=0)
+    profit = AudField(default=0, db_default=0)
+    loss = AudField(default=0, db_default=0)
+    largest_win = AudField(default=0, db_default=0)
+    largest_loss = AudField(default=0, db_default=0)
 
     class Meta:
         abstract = True

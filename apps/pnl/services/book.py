@@ -1,7 +1,7 @@
 """Book fills into lots, matches and sums, once each, in the transaction that recorded them.
 
-Written as one statement per fill (two for a sale, which reads its lots first): measured against a bare
-INSERT, ORM instances cost 22 times as much and this a fraction of that (docs/performance.md). The
+Written as one prepared statement per fill (two for a sale, which reads its lots first): measured against a
+bare INSERT, ORM instances cost 22 times as much and this a fraction of that (docs/performance.md). The
 arithmetic is in `fifo`; SQL only adds what it is given.
 """
 
@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import structlog
 from django.db import connection, transaction
 
 from apps.pnl import fifo
-from apps.pnl.models import BookingFailure, Lot
+from apps.pnl.models import BookingFailure
 from apps.pnl.periods import local_day
 from apps.pnl.services.rebuild import rebuild_coin
-from apps.pnl.services.rollups import COLUMNS, COMBINED, SUMS, rebuild_sums
+from apps.pnl.services.rollups import combined, rebuild_sums
 from apps.trading.models import Account
 from apps.trading.records import BUY, TRADE, FillRecord
 from ohmycoins.core import clock
@@ -27,50 +28,62 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = (5, 30, 180, 1080, 3600)
 
-# A fill that happened before others of its coin, or before coins came or went by no fill.
-IS_LATE = """
-    SELECT EXISTS (SELECT FROM trading_fill WHERE account_id = %(account)s AND coin_type = %(coin)s
+# Whether others of its coin happened after the fill, or coins came or went by no fill.
+LATE = """
+    late AS (SELECT EXISTS (SELECT FROM trading_fill WHERE account_id = %(account)s AND coin_type = %(coin)s
                    AND (executed_at, sequence, venue_fill_id) > (%(at)s, %(sequence)s, %(ref)s))
-        OR EXISTS (SELECT FROM trading_movement WHERE account_id = %(account)s AND coin_type = %(coin)s
-                   AND (occurred_at, sequence, coalesce(venue_ref, '')) > (%(at)s, %(sequence)s, %(ref)s))
+                 OR EXISTS (SELECT FROM trading_movement WHERE account_id = %(account)s AND coin_type = %(coin)s
+                   AND (occurred_at, sequence, coalesce(venue_ref, '')) > (%(at)s, %(sequence)s, %(ref)s)) AS is_late)
 """
-ADD_TO_TOTAL = f"""
-    INSERT INTO pnl_dailytotal AS known (account_id, day, {COLUMNS})
-    VALUES (%(account)s, %(day)s, {", ".join(f"%({name})s" for name in SUMS)})
-    ON CONFLICT (account_id, day) DO UPDATE SET {COMBINED}
+OPEN_LOTS = f"""
+    WITH {LATE}
+    SELECT is_late, lot.id, lot.algorithm_id, lot.remaining_quantity, lot.remaining_cost, lot.ledger
+    FROM late LEFT JOIN pnl_lot lot ON lot.account_id = %(account)s AND lot.coin_type = %(coin)s AND lot.remaining_quantity > 0
+    ORDER BY lot.acquired_at, lot.id
 """  # noqa: S608 - constants only
+PURCHASE = ("in_kind_aud", "buys", "buy_volume", "fees")
+BOUGHT = "%(in_kind_aud)s::numeric, 1, %(value)s::numeric, fee_aud"
 OPEN_LOT = f"""
-    WITH lot AS (
+    WITH {LATE}, lot AS (
         INSERT INTO pnl_lot (fill_id, account_id, algorithm_id, ledger, coin_type, quantity, remaining_quantity,
                              cost, remaining_cost, fee_aud, acquired_at, cost_unknown)
-        VALUES (%(fill)s, %(account)s, %(algorithm)s, %(ledger)s, %(coin)s, %(quantity)s, %(quantity)s,
-                %(amount)s, %(amount)s, %(fees)s, %(at)s, false)
+        SELECT %(fill)s, %(account)s, %(algorithm)s, %(ledger)s, %(coin)s, %(quantity)s::numeric, %(quantity)s::numeric,
+               %(amount)s::numeric, %(amount)s::numeric, %(fee)s, %(at)s, false FROM late WHERE NOT is_late
+        RETURNING account_id, algorithm_id, ledger, coin_type, quantity, cost, fee_aud
     ), grown AS (
-        INSERT INTO pnl_position AS held (account_id, algorithm_id, ledger, coin_type, quantity, cost, realized_pnl,
-                                          in_kind_aud, fees, sales)
-        VALUES (%(account)s, %(algorithm)s, %(ledger)s, %(coin)s, %(quantity)s, %(amount)s, 0, %(in_kind_aud)s, %(fees)s, 0)
+        INSERT INTO pnl_position AS held (account_id, algorithm_id, ledger, coin_type, quantity, cost, in_kind_aud, fees)
+        SELECT account_id, algorithm_id, ledger, coin_type, quantity, cost, %(in_kind_aud)s::numeric, fee_aud FROM lot
         ON CONFLICT (account_id, coin_type, algorithm_id, ledger) DO UPDATE SET
             quantity = held.quantity + EXCLUDED.quantity, cost = held.cost + EXCLUDED.cost,
             in_kind_aud = held.in_kind_aud + EXCLUDED.in_kind_aud, fees = held.fees + EXCLUDED.fees
     ), traded AS (
-        INSERT INTO pnl_dailyresult AS known (account_id, day, coin_type, algorithm_id, ledger, {COLUMNS})
-        VALUES (%(account)s, %(day)s, %(coin)s, %(algorithm)s, %(ledger)s, {", ".join(f"%({name})s" for name in SUMS)})
-        ON CONFLICT (account_id, coin_type, day, algorithm_id, ledger) DO UPDATE SET {COMBINED}
+        INSERT INTO pnl_dailyresult AS known (account_id, day, coin_type, algorithm_id, ledger, {", ".join(PURCHASE)})
+        SELECT account_id, %(day)s::date, coin_type, algorithm_id, ledger, {BOUGHT} FROM lot
+        ON CONFLICT (account_id, coin_type, day, algorithm_id, ledger) DO UPDATE SET {combined(PURCHASE)}
     )
-    {ADD_TO_TOTAL}
+    INSERT INTO pnl_dailytotal AS known (account_id, day, {", ".join(PURCHASE)})
+    SELECT account_id, %(day)s::date, {BOUGHT} FROM lot
+    ON CONFLICT (account_id, day) DO UPDATE SET {combined(PURCHASE)}
 """  # noqa: S608 - constants only
 OPEN_POSITION = """
-    INSERT INTO pnl_position (account_id, algorithm_id, ledger, coin_type, quantity, cost, realized_pnl, in_kind_aud, fees, sales)
-    VALUES (%(account)s, %(algorithm)s, %(ledger)s, %(coin)s, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+    INSERT INTO pnl_position (account_id, algorithm_id, ledger, coin_type)
+    VALUES (%(account)s, %(algorithm)s, %(ledger)s, %(coin)s) ON CONFLICT DO NOTHING
 """
-# The seller's share of a day is everything but the realised P&L, which is theirs who opened the lots.
-SELLER_S = ", ".join(f"max(is_seller) * %({name})s" for name in SUMS if name != "realized_pnl")
+# What a sale adds to its seller's sums; the realised P&L is added to theirs who opened the lots.
+SALE = {
+    "in_kind_aud": "%(in_kind_aud)s::numeric", "sells": "1", "sell_volume": "%(value)s::numeric",
+    "fees": "%(fee)s::numeric", "sales": "%(is_sale)s::int", "winning_sales": "(gain > 0)::int",
+    "losing_sales": "(gain < 0)::int", "profit": "greatest(gain, 0)", "loss": "least(gain, 0)",
+    "largest_win": "greatest(gain, 0)", "largest_loss": "least(gain, 0)",
+}  # fmt: skip
+SOLD = ", ".join(f"{value} AS {name}" for name, value in SALE.items())
+SELLER_S = ", ".join(f"is_seller * sold.{name}" for name in SALE)
 CLOSE_LOTS = f"""
     WITH closing AS (
         INSERT INTO pnl_closing (fill_id, account_id, algorithm_id, ledger, coin_type, quantity, unmatched_quantity,
                                  unmatched_proceeds, proceeds, cost, realized_pnl, fee_aud, closed_at)
         VALUES (%(fill)s, %(account)s, %(algorithm)s, %(ledger)s, %(coin)s, %(quantity)s, %(unmatched_quantity)s,
-                %(unmatched_proceeds)s, %(proceeds)s, %(cost)s, %(realized_pnl)s, %(fees)s, %(at)s)
+                %(unmatched_proceeds)s, %(proceeds)s, %(cost)s, %(gain)s, %(fee)s, %(at)s)
         RETURNING id
     ), slice AS (
         SELECT * FROM unnest(%(lots)s::bigint[], %(quantities)s::numeric[], %(costs)s::numeric[],
@@ -93,20 +106,23 @@ CLOSE_LOTS = f"""
         FROM (SELECT *, 0 AS is_seller FROM matched
               UNION ALL SELECT %(algorithm)s::bigint, %(ledger)s::text, 0, 0, 0, 1) AS party
         GROUP BY algorithm_id, ledger
+    ), sold AS (
+        SELECT {SOLD} FROM (SELECT %(gain)s::numeric AS gain) AS result
     ), shrunk AS (
         UPDATE pnl_position AS held SET quantity = held.quantity - earned.quantity, cost = held.cost - earned.cost,
             realized_pnl = held.realized_pnl + earned.realized_pnl,
-            in_kind_aud = held.in_kind_aud + earned.is_seller * %(in_kind_aud)s,
-            fees = held.fees + earned.is_seller * %(fees)s, sales = held.sales + earned.is_seller * %(sales)s
-        FROM earned WHERE held.account_id = %(account)s AND held.coin_type = %(coin)s
+            in_kind_aud = held.in_kind_aud + is_seller * sold.in_kind_aud,
+            fees = held.fees + is_seller * sold.fees, sales = held.sales + is_seller * sold.sales
+        FROM earned, sold WHERE held.account_id = %(account)s AND held.coin_type = %(coin)s
                       AND held.algorithm_id IS NOT DISTINCT FROM earned.algorithm_id AND held.ledger = earned.ledger
     ), booked AS (
-        INSERT INTO pnl_dailyresult AS known (account_id, day, coin_type, algorithm_id, ledger, {COLUMNS})
-        SELECT %(account)s, %(day)s, %(coin)s, algorithm_id, ledger, sum(realized_pnl), {SELLER_S}
-        FROM earned GROUP BY algorithm_id, ledger
-        ON CONFLICT (account_id, coin_type, day, algorithm_id, ledger) DO UPDATE SET {COMBINED}
+        INSERT INTO pnl_dailyresult AS known (account_id, day, coin_type, algorithm_id, ledger, realized_pnl, {", ".join(SALE)})
+        SELECT %(account)s, %(day)s::date, %(coin)s, algorithm_id, ledger, realized_pnl, {SELLER_S} FROM earned, sold
+        ON CONFLICT (account_id, coin_type, day, algorithm_id, ledger) DO UPDATE SET {combined(("realized_pnl", *SALE))}
     )
-    {ADD_TO_TOTAL}
+    INSERT INTO pnl_dailytotal AS known (account_id, day, realized_pnl, {", ".join(SALE)})
+    SELECT %(account)s, %(day)s::date, %(gain)s::numeric, sold.* FROM sold
+    ON CONFLICT (account_id, day) DO UPDATE SET {combined(("realized_pnl", *SALE))}
 """  # noqa: S608 - constants only
 
 
@@ -135,12 +151,9 @@ def book_fill(fill: FillRecord) -> None:
     Runs in the caller's transaction with the account locked. Raises IntegrityError when the fill is
     booked already.
     """
-    if _is_late(fill):
+    booked = _open_lot(fill) if fill.side == BUY else _close_lots(fill)
+    if not booked:
         rebuild_coin(Account.objects.get(pk=fill.account_id), fill.coin_type)
-    elif fill.side == BUY:
-        _execute(OPEN_LOT, _common(fill))
-    else:
-        _close_lots(fill)
 
 
 def book_overdue(*, limit: int = 100) -> int:
@@ -187,80 +200,66 @@ def _kept_unbooked(account_id: int, coin_type: str, fill_id: int | None = None) 
         )  # fmt: skip
 
 
-def _is_late(fill: FillRecord) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(IS_LATE, {
-            "account": fill.account_id, "coin": fill.coin_type, "at": fill.executed_at, "sequence": fill.sequence,
-            "ref": fill.venue_fill_id,
-        })  # fmt: skip
-        return bool(cursor.fetchone()[0])
+def _open_lot(fill: FillRecord) -> bool:
+    """Book a purchase, unless it is late; tell whether it was booked."""
+    return _execute(OPEN_LOT, _common(fill)).rowcount == 1
 
 
-def _close_lots(fill: FillRecord) -> None:
-    rows = (
-        Lot.objects.open()
-        .filter(account_id=fill.account_id, coin_type=fill.coin_type)
-        .oldest_first()
-        .values_list("id", "algorithm_id", "remaining_quantity", "remaining_cost", "ledger")
-    )
-    ledgers: dict[int, str] = {}
-    lots = []
-    for lot_id, algorithm_id, quantity, cost, ledger in rows.iterator():
-        lots.append(fifo.OpenLot(lot_id, algorithm_id, quantity, cost))
-        ledgers[lot_id] = ledger
+def _close_lots(fill: FillRecord) -> bool:
+    """Book a sale, unless it is late; tell whether it was booked."""
     common = _common(fill)
+    lots, ledgers = [], {}
+    for is_late, lot_id, algorithm_id, quantity, cost, ledger in _execute(OPEN_LOTS, common):
+        if is_late:
+            return False
+        if lot_id is not None:
+            lots.append(fifo.OpenLot(lot_id, algorithm_id, quantity, cost))
+            ledgers[lot_id] = ledger
     closing = fifo.match(fill.quantity, common["amount"], fifo.lots_for(fill.algorithm_id, lots))
     own = (fill.algorithm_id, fill.ledger)
     if all((part.lot.book, ledgers[part.lot.id]) != own for part in closing.slices):
-        _execute(OPEN_POSITION, common)  # the sale is counted there
-    gain = closing.realized_pnl
-    _execute(
-        CLOSE_LOTS,
-        common
-        | {
-            "unmatched_quantity": closing.unmatched_quantity,
-            "unmatched_proceeds": closing.unmatched_proceeds,
-            "proceeds": closing.proceeds,
-            "cost": closing.cost,
-            "realized_pnl": gain,
-            "sales": int(bool(closing.slices)),
-            "winning_sales": int(gain > 0),
-            "losing_sales": int(gain < 0),
-            "profit": max(gain, ZERO),
-            "loss": min(gain, ZERO),
-            "largest_win": max(gain, ZERO),
-            "largest_loss": min(gain, ZERO),
-            "lots": [part.lot.id for part in closing.slices],
-            "quantities": [part.quantity for part in closing.slices],
-            "costs": [part.cost for part in closing.slices],
-            "all_proceeds": [part.proceeds for part in closing.slices],
-        },
-    )
+        _execute(OPEN_POSITION, common)  # where the sale is counted
+    closed = common | {
+        "unmatched_quantity": closing.unmatched_quantity,
+        "unmatched_proceeds": closing.unmatched_proceeds,
+        "proceeds": closing.proceeds,
+        "cost": closing.cost,
+        "gain": closing.realized_pnl,
+        "is_sale": int(bool(closing.slices)),
+        "lots": [part.lot.id for part in closing.slices],
+        "quantities": [part.quantity for part in closing.slices],
+        "costs": [part.cost for part in closing.slices],
+        "all_proceeds": [part.proceeds for part in closing.slices],
+    }
+    _execute(CLOSE_LOTS, closed)
+    return True
 
 
 def _common(fill: FillRecord) -> dict[str, Any]:
-    """Give the values that purchase and sale share; the sums of a purchase, which closes nothing."""
     buying = fill.side == BUY
     amount = fill.value_aud + fill.fee_aud if buying else fill.value_aud - fill.fee_aud
     came = amount if buying else -amount
-    return dict.fromkeys(SUMS, 0) | {
+    return {
         "fill": fill.id,
         "account": fill.account_id,
         "algorithm": fill.algorithm_id,
         "ledger": fill.ledger,
         "coin": fill.coin_type,
         "quantity": fill.quantity,
+        "value": fill.value_aud,
+        "fee": fill.fee_aud,
         "amount": amount,
-        "at": fill.executed_at,
-        "day": local_day(fill.executed_at, fill.timezone),
         "in_kind_aud": ZERO if fill.kind == TRADE else came,
-        "buys": int(buying),
-        "sells": int(not buying),
-        "buy_volume" if buying else "sell_volume": fill.value_aud,
-        "fees": fill.fee_aud,
+        "at": fill.executed_at,
+        "sequence": fill.sequence,
+        "ref": fill.venue_fill_id,
+        "day": local_day(fill.executed_at, fill.timezone),
     }
 
 
-def _execute(statement: str, values: dict[str, Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+def _execute(statement: str, values: dict[str, Any]) -> psycopg.Cursor[Any]:
+    """Run a statement that PostgreSQL has planned before: these are long, and planning is half their cost."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        cursor = psycopg.Cursor(connection.connection)
+        return cursor.execute(statement, values, prepare=True)

@@ -17,14 +17,6 @@ ADDED = (
 )  # fmt: skip
 SUMS = (*ADDED, "largest_win", "largest_loss")
 COLUMNS = ", ".join(SUMS)
-COMBINED = ", ".join(
-    [f"{name} = known.{name} + EXCLUDED.{name}" for name in ADDED]
-    + [
-        "largest_win = greatest(known.largest_win, EXCLUDED.largest_win)",
-        "largest_loss = least(known.largest_loss, EXCLUDED.largest_loss)",
-    ]
-)
-"""What ON CONFLICT does where a row named `known` gets more."""
 TOTALS = ", ".join(
     [f"coalesce(sum({name}), 0) AS {name}" for name in ADDED]
     + [
@@ -33,6 +25,17 @@ TOTALS = ", ".join(
     ]
 )
 """Rows that have the columns, added up."""
+
+
+def combined(names: Iterable[str]) -> str:
+    """Write what ON CONFLICT does where a row named `known` gets more."""
+    pick = {"largest_win": "greatest", "largest_loss": "least"}
+    return ", ".join(
+        f"{name} = {pick[name]}(known.{name}, EXCLUDED.{name})" if name in pick
+        else f"{name} = known.{name} + EXCLUDED.{name}"
+        for name in names
+    )  # fmt: skip
+
 
 _OF_COIN = "account_id = %(account)s AND (%(coin)s::text IS NULL OR coin_type = %(coin)s::text)"
 # Each source gives the columns that it knows; `in_kind` is what no cash paid for.
