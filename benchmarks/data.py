@@ -3,6 +3,7 @@
 from django.db import connection
 
 from apps.accounts.models import User
+from apps.pnl.services.rollups import rebuild_sums
 from apps.trading.models import Account
 from apps.trading.services.accounts import open_account
 
@@ -27,8 +28,8 @@ HISTORY = """
            now() - interval '365 days' * (n::float / %(matches)s), 'bench-sell-' || n
     FROM generate_series(1, %(matches)s) AS n;
     INSERT INTO pnl_lot (fill_id, account_id, coin_type, quantity, remaining_quantity, cost, remaining_cost, fee_aud,
-                         acquired_at)
-    SELECT id, account_id, coin_type, 1, left_over, 90.09, 90.09 * left_over, 0.09, executed_at
+                         acquired_at, cost_unknown)
+    SELECT id, account_id, coin_type, 1, left_over, 90.09, 90.09 * left_over, 0.09, executed_at, false
     FROM (SELECT *, (row_number() OVER (PARTITION BY coin_type ORDER BY id DESC) = 1)::int AS left_over
           FROM trading_fill WHERE account_id = %(account)s AND side = 'buy') AS bought;
     INSERT INTO pnl_closing (fill_id, account_id, coin_type, quantity, unmatched_quantity, unmatched_proceeds, proceeds,
@@ -44,17 +45,15 @@ HISTORY = """
           WHERE account_id = %(account)s) AS closing
     JOIN (SELECT *, row_number() OVER (PARTITION BY coin_type ORDER BY id) AS n FROM pnl_lot
           WHERE account_id = %(account)s AND remaining_quantity = 0) AS lot USING (coin_type, n);
-    INSERT INTO pnl_position (account_id, coin_type, quantity, cost)
-    SELECT account_id, coin_type, sum(remaining_quantity), sum(remaining_cost) FROM pnl_lot
-    WHERE account_id = %(account)s GROUP BY account_id, coin_type;
-    INSERT INTO pnl_dailytotal (account_id, day, realized_pnl, sales, winning_sales, losing_sales, profit, loss,
-                                largest_win, largest_loss, volume, fees)
-    SELECT account_id, closed_at::date, sum(realized_pnl), count(*), count(*), 0, sum(realized_pnl), 0, 4.815, 0,
-           95 * count(*), sum(fee_aud)
-    FROM pnl_closing WHERE account_id = %(account)s GROUP BY account_id, closed_at::date;
-    INSERT INTO pnl_dailyresult (account_id, day, coin_type, realized_pnl)
-    SELECT account_id, disposed_at::date, coin_type, sum(realized_pnl) FROM pnl_match
-    WHERE account_id = %(account)s GROUP BY account_id, disposed_at::date, coin_type;
+"""
+
+# A year of days that ended with something.
+WORTH = """
+    INSERT INTO pnl_dailytotal AS known (account_id, day, valued_at, equity_aud, unrealized_pnl, paid_in_aud)
+    SELECT %(account)s, day, now(), 100000 + 1000 * sin(n) + n, 100, 100000
+    FROM (SELECT n, (now() - interval '1 day' * n)::date AS day FROM generate_series(1, 366) AS n) AS year
+    ON CONFLICT (account_id, day) DO UPDATE SET valued_at = EXCLUDED.valued_at, equity_aud = EXCLUDED.equity_aud,
+        unrealized_pnl = EXCLUDED.unrealized_pnl, paid_in_aud = EXCLUDED.paid_in_aud;
 """
 
 
@@ -67,6 +66,8 @@ def load_history(user: User, *, coins: int, matches: int) -> Account:
     """Open an account with `coins` open positions and `matches` closed over the last year."""
     account = open_account(user=user, name=f"{matches} matches", venue="paper")
     _run(HISTORY, account=account.pk, coins=coins, matches=matches)
+    rebuild_sums(account)
+    _run(WORTH, account=account.pk)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return account

@@ -34,6 +34,7 @@ FIXED = (
     Entry(name="ledgers.tidy", task="ledgers.tidy", schedule="interval:1:minutes"),
     Entry(name="ledgers.retain", task="ledgers.retain", schedule="cron:30 3 * * *"),
     Entry(name="pnl.book_overdue", task="pnl.book_overdue", schedule="interval:5:seconds"),
+    Entry(name="pnl.take_snapshots", task="pnl.take_snapshots", schedule="interval:1:minutes"),
 )
 
 

@@ -290,6 +290,11 @@ VENUES = {
     "coinspot": "apps.trading.venues.coinspot.CoinspotVenue",
 }
 
+# P&L --------------------------------------------------------------------------------------------------
+
+# What a year without risk would have earned, as a fraction; taken off by the Sharpe and Sortino ratios.
+PNL_RISK_FREE_RATE = env.float("PNL_RISK_FREE_RATE", default=0.0)
+
 # Trading --------------------------------------------------------------------------------------------
 
 TRADING_MODE = env.str("TRADING_MODE", default="paper")

@@ -11,6 +11,7 @@ class Results:
     """Fills of a period, and the closing sales among them, added up: AUD amounts, losses negative."""
 
     realized_pnl: Decimal = ZERO
+    in_kind_aud: Decimal = ZERO
     sales: int = 0
     winning_sales: int = 0
     losing_sales: int = 0

@@ -40,6 +40,8 @@ class Valuation:
     cost: Decimal
     value: Decimal
     unpriced: tuple[str, ...]
+    paid_in: Decimal
+    """What came by no trade so far, less what went: cash, and coins at their cost."""
 
     @property
     def unrealized_pnl(self) -> Decimal:

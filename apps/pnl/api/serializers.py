@@ -48,9 +48,46 @@ class SummarySerializer(serializers.Serializer[object]):
     expectancy = PlainDecimalField(source="results.expectancy")
     total_volume = PlainDecimalField(source="results.volume")
     total_fees = PlainDecimalField(source="results.fees")
+    max_drawdown = PlainDecimalField(source="performance.max_drawdown")
+    max_drawdown_percent = PlainDecimalField(source="performance.max_drawdown_percent")
+    sharpe_ratio = PlainDecimalField(source="performance.sharpe_ratio", allow_null=True)
+    sortino_ratio = PlainDecimalField(source="performance.sortino_ratio", allow_null=True)
+    calmar_ratio = PlainDecimalField(source="performance.calmar_ratio", allow_null=True)
     unmatched_quantity = PlainDecimalField(source="results.unmatched_quantity")
     unpriced = serializers.ListField(child=serializers.CharField(), source="valuation.unpriced")
     as_of = serializers.DateTimeField()
+
+
+class _GroupSerializer(serializers.Serializer[object]):
+    realized_pnl = PlainDecimalField()
+    unrealized_pnl = PlainDecimalField(allow_null=True)
+    total_pnl = PlainDecimalField()
+    fees = PlainDecimalField()
+    trades = serializers.IntegerField(help_text="Closing sales.")
+    unpriced = serializers.ListField(child=serializers.CharField())
+
+
+class ByCoinSerializer(_GroupSerializer):
+    coin_type = serializers.CharField(source="key")
+
+
+class ByAlgorithmSerializer(_GroupSerializer):
+    algorithm_id = serializers.IntegerField(source="key", allow_null=True, help_text="null = manual")
+
+
+class BySignalSerializer(_GroupSerializer):
+    ledger = serializers.CharField(
+        source="ledger_name", help_text="exchange, glass, human, catalyst or unattributed"
+    )
+
+
+class BucketSerializer(serializers.Serializer[object]):
+    timestamp = InstantField()
+    realized_pnl = PlainDecimalField()
+    unrealized_pnl = PlainDecimalField(allow_null=True)
+    equity = PlainDecimalField(allow_null=True)
+    cumulative_pnl = PlainDecimalField()
+    interval = serializers.CharField()
 
 
 class RealizedSerializer(serializers.Serializer[object]):

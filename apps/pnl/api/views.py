@@ -11,15 +11,21 @@ from rest_framework.views import APIView
 
 from apps.pnl.api import serializers
 from apps.pnl.services import figures
+from apps.pnl.services.history import DAY, INTERVALS, history
+from apps.pnl.services.sums import Bound, Scope
+from apps.pnl.services.valuation import positions, value_positions
 from apps.trading.api.views import ACCOUNT, account_param
 from ohmycoins.core import clock
 from ohmycoins.core.api.fields import represent
-from ohmycoins.core.api.params import date_or_instant_param, id_param, symbol_param
-from ohmycoins.core.errors import Invalid
+from ohmycoins.core.api.params import choice_param, date_or_instant_param, id_param, symbol_param
+from ohmycoins.core.errors import Invalid, Refused
 from ohmycoins.core.symbols import symbol
 
 COIN_TYPE = OpenApiParameter("coin_type", str)
-ALGORITHM = OpenApiParameter("algorithm_id", int)
+MANUAL = "manual"
+ALGORITHM = OpenApiParameter(
+    "algorithm_id", str, description="An algorithm's id, or `manual`: no algorithm's."
+)
 PERIOD = [
     OpenApiParameter(
         "start_date", OpenApiTypes.DATE, description="A whole day, or an instant that is included."
@@ -30,7 +36,15 @@ PERIOD = [
 ]
 
 
-def period_params(request: Request) -> tuple[figures.Bound, figures.Bound]:
+def scope_param(request: Request) -> Scope:
+    """Read coin_type and algorithm_id, which may be `manual`. Raises Invalid."""
+    coin_type = symbol_param(request, "coin_type")
+    if request.query_params.get("algorithm_id") == MANUAL:
+        return Scope(coin_type, manual=True)
+    return Scope(coin_type, id_param(request, "algorithm_id"))
+
+
+def period_params(request: Request) -> tuple[Bound, Bound]:
     """Read start_date and end_date. Raises Invalid."""
     start, end = date_or_instant_param(request, "start_date"), date_or_instant_param(request, "end_date")
     if start is not None and end is not None:
@@ -45,14 +59,14 @@ class PositionsView(APIView):
 
     @extend_schema(parameters=[ACCOUNT], responses=serializers.PositionSerializer(many=True))
     def get(self, request: Request) -> Response:
-        held = figures.positions(account_param(request))
+        held = positions(account_param(request))
         return Response(represent(serializers.PositionSerializer(), held))
 
 
 class PositionView(APIView):
     @extend_schema(parameters=[ACCOUNT], responses=serializers.PositionSerializer)
     def get(self, request: Request, coin_type: str) -> Response:
-        held = figures.positions(account_param(request), symbol(coin_type))
+        held = positions(account_param(request), symbol(coin_type))
         if not held:
             raise NotFound(f"There is no position in {coin_type.upper()}.")
         return Response(serializers.PositionSerializer(held[0]).data)
@@ -67,20 +81,61 @@ class PortfolioView(APIView):
 
 
 class PnlSummaryView(APIView):
-    """Sum up a period: closing sales, fills and fees; and what is unrealised now."""
+    """Sum up a period: closing sales, fills and fees, and how its days did; and what is unrealised now."""
 
     @extend_schema(parameters=[ACCOUNT, *PERIOD], responses=serializers.SummarySerializer)
     def get(self, request: Request) -> Response:
-        account = account_param(request)
-        results = figures.results(account, *period_params(request))
-        valuation = figures.value_positions(account)
-        summary = {
-            "results": results,
-            "valuation": valuation,
-            "total_pnl": results.realized_pnl + valuation.unrealized_pnl,
-            "as_of": clock.now(),
-        }
+        summary = figures.summary(account_param(request), *period_params(request), now=clock.now())
         return Response(serializers.SummarySerializer(summary).data)
+
+
+class _PnlByView(APIView):
+    """Share a period's results out; the rows add up to the summary."""
+
+    group: str
+    serializer: type[
+        serializers.ByCoinSerializer | serializers.ByAlgorithmSerializer | serializers.BySignalSerializer
+    ]
+
+    def get(self, request: Request) -> Response:
+        rows = figures.by(account_param(request), *period_params(request), self.group)
+        return Response(represent(self.serializer(), rows))
+
+
+@extend_schema(parameters=[ACCOUNT, *PERIOD], responses=serializers.ByCoinSerializer(many=True))
+class PnlByCoinView(_PnlByView):
+    group, serializer = "coin_type", serializers.ByCoinSerializer
+
+
+@extend_schema(parameters=[ACCOUNT, *PERIOD], responses=serializers.ByAlgorithmSerializer(many=True))
+class PnlByAlgorithmView(_PnlByView):
+    """Share a period's results out by the book they belong to; null is the manual one."""
+
+    group, serializer = "algorithm_id", serializers.ByAlgorithmSerializer
+
+
+@extend_schema(parameters=[ACCOUNT, *PERIOD], responses=serializers.BySignalSerializer(many=True))
+class PnlBySignalView(_PnlByView):
+    """Share a period's results out by the ledger that trades rested on; what rests on none is unattributed."""
+
+    group, serializer = "ledger", serializers.BySignalSerializer
+
+
+class PnlHistoryView(APIView):
+    """Cut a period into calendar buckets of the account's time zone."""
+
+    @extend_schema(
+        parameters=[ACCOUNT, *PERIOD, OpenApiParameter("interval", enum=INTERVALS, default=DAY)],
+        responses=serializers.BucketSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        account = account_param(request)
+        interval = choice_param(request, "interval", INTERVALS) or DAY
+        start, end = period_params(request)
+        if start is None or end is None:
+            raise Refused("history needs both start_date and end_date, such as 2026-03-01 and 2026-03-31")
+        buckets = history(account, start, end, interval, clock.now())
+        return Response(represent(serializers.BucketSerializer(), buckets))
 
 
 class PnlRealizedView(APIView):
@@ -90,10 +145,8 @@ class PnlRealizedView(APIView):
         parameters=[ACCOUNT, *PERIOD, COIN_TYPE, ALGORITHM], responses=serializers.RealizedSerializer
     )
     def get(self, request: Request) -> Response:
-        gain = figures.realized(
-            account_param(request), *period_params(request),
-            coin_type=symbol_param(request, "coin_type"), algorithm_id=id_param(request, "algorithm_id"),
-        )  # fmt: skip
+        account = account_param(request)
+        gain = figures.realized(account, *period_params(request), scope_param(request))
         return Response(serializers.RealizedSerializer({"realized_pnl": gain}).data)
 
 
@@ -102,5 +155,5 @@ class PnlUnrealizedView(APIView):
 
     @extend_schema(parameters=[ACCOUNT, COIN_TYPE], responses=serializers.UnrealizedSerializer)
     def get(self, request: Request) -> Response:
-        valuation = figures.value_positions(account_param(request), symbol_param(request, "coin_type"))
+        valuation = value_positions(account_param(request), symbol_param(request, "coin_type"))
         return Response(serializers.UnrealizedSerializer(valuation).data)

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from apps.pnl.models.lot import Lot, one_source
-from apps.pnl.querysets import ClosingQuerySet, MatchQuerySet
+from apps.pnl.querysets import ClosingQuerySet
 from apps.trading.models import Account, Fill, Movement
 from apps.trading.models.order import Ledger
 from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
@@ -80,8 +80,6 @@ class Match(models.Model):
     realized_pnl = AudField()
     acquired_at = models.DateTimeField()
     disposed_at = models.DateTimeField()
-
-    objects: ClassVar[MatchQuerySet] = MatchQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name_plural = "matches"

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from apps.pnl.querysets import DailyResultQuerySet, DailyTotalQuerySet
+from apps.pnl.querysets import DailyTotalQuerySet
 from apps.trading.models import Account
 from apps.trading.models.order import Ledger
 from ohmycoins.core.fields import AudField
@@ -66,8 +66,6 @@ class DailyResult(Sums):
     coin_type = models.CharField(max_length=20)
     algorithm_id = models.BigIntegerField(null=True, blank=True)
     ledger = models.CharField(max_length=8, blank=True, default="", db_default="", choices=Ledger)
-
-    objects: ClassVar[DailyResultQuerySet] = DailyResultQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         indexes = (models.Index(fields=["account", "day"], name="daily_result_day"),)

@@ -7,7 +7,7 @@ arithmetic is in `fifo`; SQL only adds what it is given.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from apps.pnl import fifo
 from apps.pnl.models import BookingFailure
 from apps.pnl.periods import local_day
+from apps.pnl.services.equity import end_days_anew, revalue
 from apps.pnl.services.rebuild import rebuild_coin
 from apps.pnl.services.rollups import combined, rebuild_sums
 from apps.trading.models import Account
@@ -132,15 +133,20 @@ def on_fill_recorded(*, fill: FillRecord, **_: Any) -> None:
         book_fill(fill)
 
 
-def on_history_recorded(*, account: Account, coins: Collection[str], **_: Any) -> None:
+def on_history_recorded(
+    *, account: Account, coins: Collection[str], since: datetime | None = None, **_: Any
+) -> None:
     """Keep the books anew of coins of which much was recorded at once, or what is no fill."""
     for coin_type in sorted(coins):
         with _kept_unbooked(account.pk, coin_type):
             rebuild_coin(account, coin_type)
+    with _kept_unbooked(account.pk, min(coins, default="")):
+        revalue(account, since)
 
 
 def on_timezone_changed(*, account: Account, **_: Any) -> None:
     """Cut the account's past into its new days."""
+    end_days_anew(account)
     rebuild_sums(account)
 
 
@@ -153,7 +159,9 @@ def book_fill(fill: FillRecord) -> None:
     """
     booked = _open_lot(fill) if fill.side == BUY else _close_lots(fill)
     if not booked:
-        rebuild_coin(Account.objects.get(pk=fill.account_id), fill.coin_type)
+        account = Account.objects.get(pk=fill.account_id)
+        rebuild_coin(account, fill.coin_type)
+        revalue(account, fill.executed_at)
 
 
 def book_overdue(*, limit: int = 100) -> int:
@@ -174,6 +182,7 @@ def _book_again(account_id: int, coin_type: str) -> bool:
     try:
         with transaction.atomic():
             rebuild_coin(account, coin_type)
+            revalue(account, failure.fill.executed_at if failure.fill else failure.failed_at)
     except Exception as error:  # whatever it is: the row says why, and when it is tried again
         pause = RETRY_SECONDS[min(failure.attempts, len(RETRY_SECONDS) - 1)]
         failure.attempts += 1

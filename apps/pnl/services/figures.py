@@ -1,21 +1,20 @@
 """Answer with figures: each is a sum over rows that booking keeps, and the latest prices."""
 
-from dataclasses import dataclass, fields, replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.conf import settings
 
 from apps.pnl.metrics import Results, percent
-from apps.pnl.models import Closing, DailyResult, DailyTotal, Match
-from apps.pnl.periods import Span, cut, instants
-from apps.pnl.records import Position, Valuation
-from apps.trading.models import Account, Fill, Movement
-from apps.trading.services.standing import MARK
+from apps.pnl.models import DailyTotal
+from apps.pnl.performance import DayEnd, Performance, judge
+from apps.pnl.periods import instants, local_day
+from apps.pnl.records import Valuation
+from apps.pnl.services.sums import Bound, Scope, sum_up, sum_up_by, unmatched_quantity
+from apps.pnl.services.valuation import Group, value_by, value_positions
+from apps.trading.models import Account
 from ohmycoins.core.money import ZERO
-
-Bound = date | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,6 @@ class Portfolio:
     cash_aud: Decimal
     valuation: Valuation
     realized_pnl: Decimal
-    contributed: Decimal
 
     @property
     def equity(self) -> Decimal:
@@ -34,104 +32,87 @@ class Portfolio:
     @property
     def return_percent(self) -> Decimal | None:
         """Give the gain on what was paid in, in per cent; None when nothing was."""
-        return percent(self.equity - self.contributed, self.contributed)
+        return percent(self.equity - self.valuation.paid_in, self.valuation.paid_in)
 
 
-# One definition for every figure that values holdings. The mark is the last price held within bid and
-# ask, as `Quote.mark` has it; the value is rounded half to even, as `money.round_aud` does (PostgreSQL's
-# own round() takes halves away from zero). A coin without a price has neither.
-POSITIONS = f"""
-    SELECT coin_type, quantity, cost, mark, observed_at, CASE
-        WHEN units - trunc(units) = 0.5 AND trunc(units) %% 2 = 0 THEN trunc(units) ELSE round(units)
-    END * 0.00000001 AS value
-    FROM (
-        SELECT *, quantity * mark * 100000000 AS units
-        FROM (SELECT coin_type, sum(quantity) AS quantity, sum(cost) AS cost FROM pnl_position
-              WHERE account_id = %(account)s AND quantity > 0
-                AND (%(coin)s::text IS NULL OR coin_type = %(coin)s::text)
-              GROUP BY coin_type) AS held
-        LEFT JOIN (SELECT coin_type, observed_at, {MARK} AS mark
-                   FROM ledgers_latestprice p WHERE market = 'AUD') AS price USING (coin_type)
-    ) AS marked
-"""  # noqa: S608 - constants only
-VALUATION = f"""
-    SELECT coalesce(sum(cost) FILTER (WHERE value IS NOT NULL), 0), coalesce(sum(value), 0),
-           coalesce(array_agg(coin_type ORDER BY coin_type) FILTER (WHERE value IS NULL), '{{}}')
-    FROM ({POSITIONS}) AS positions
-"""  # noqa: S608 - constants only
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A period's results and how its days did, with what is unrealised now."""
 
+    results: Results
+    valuation: Valuation
+    performance: Performance
+    as_of: datetime
 
-def positions(account: Account, coin_type: str | None = None) -> list[Position]:
-    """Give the open positions, by coin, marked at the latest prices; one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"{POSITIONS} ORDER BY coin_type", {"account": account.pk, "coin": coin_type})
-        return [Position(*row) for row in cursor.fetchall()]
-
-
-def value_positions(account: Account, coin_type: str | None = None) -> Valuation:
-    """Add up the open positions at the latest prices; one query, one row."""
-    with connection.cursor() as cursor:
-        cursor.execute(VALUATION, {"account": account.pk, "coin": coin_type})
-        cost, value, unpriced = cursor.fetchone()
-    return Valuation(cost=cost, value=value, unpriced=tuple(unpriced))
+    @property
+    def total_pnl(self) -> Decimal:
+        return self.results.realized_pnl + self.valuation.unrealized_pnl
 
 
 def portfolio(account: Account) -> Portfolio:
     """Add up cash, positions, and what was realised and paid in."""
-    paid_in = Movement.objects.filter(account=account).aggregate(sum=Sum("amount_aud"))["sum"]
+    valuation = value_positions(account)
     return Portfolio(
         cash_aud=account.cash_aud,
-        valuation=value_positions(account),
-        realized_pnl=results(account, None, None).realized_pnl,
-        contributed=paid_in or ZERO,
+        valuation=valuation,
+        realized_pnl=sum_up(account, None, None).realized_pnl,
     )
 
 
-def results(account: Account, start: Bound, end: Bound) -> Results:
-    """Add up an account's closing sales and fills from `start` to `end` (see `periods.cut`)."""
-    period = cut(start, end, account.timezone)
-    parts = [_edge_results(account, edge) for edge in period.edges]
-    if period.days:
-        parts.append(DailyTotal.objects.within(account, period.days).totals())
-    return replace(_add(parts), unmatched_quantity=_unmatched(account, start, end))
+def summary(account: Account, start: Bound, end: Bound, now: datetime) -> Summary:
+    """Add up a period from `start` to `end` (see `periods.cut`) and judge its days."""
+    valuation = value_positions(account)
+    equity = account.cash_aud + valuation.value
+    today = DayEnd(local_day(now, account.timezone), equity, valuation.paid_in)
+    before, days = day_ends(account, start, end, today, now)
+    return Summary(
+        results=replace(
+            sum_up(account, start, end), unmatched_quantity=unmatched_quantity(account, start, end)
+        ),
+        valuation=valuation,
+        performance=judge(before, days, risk_free_rate=settings.PNL_RISK_FREE_RATE),
+        as_of=now,
+    )
 
 
-def realized(
-    account: Account, start: Bound, end: Bound, *, coin_type: str | None, algorithm_id: int | None
-) -> Decimal:
-    """Give the realised P&L of a period, of one coin or of the lots one algorithm opened if named."""
-    named = {"coin_type": coin_type, "algorithm_id": algorithm_id}
-    filters = {name: value for name, value in named.items() if value is not None}
-    period = cut(start, end, account.timezone)
-    total = ZERO
-    if period.days:
-        total += DailyResult.objects.within(account, period.days).filter(**filters).realized_pnl()
-    for edge in period.edges:
-        total += Match.objects.between(account, edge.start, edge.end).filter(**filters).realized_pnl()
-    return total
+def day_ends(
+    account: Account, start: Bound, end: Bound, today: DayEnd, now: datetime
+) -> tuple[DayEnd | None, list[DayEnd]]:
+    """Give the last valued day before the period, and its own days, today as it is now; one query.
+
+    A day that the period cuts counts whole.
+    """
+    begins, ends = instants(start, end, account.timezone)
+    first = local_day(begins, account.timezone) if begins else None
+    last = local_day(ends - timedelta.resolution, account.timezone) if ends else today.day
+    rows = DailyTotal.objects.valued(account, first, min(last, today.day))
+    days = [
+        DayEnd(day, equity or ZERO, paid_in or ZERO)  # neither is null where a day was valued
+        for day, equity, paid_in in rows.values_list("day", "equity_aud", "paid_in_aud")
+    ]
+    if (first or today.day) <= today.day <= last:
+        days = [day for day in days if day.day < today.day] + [today]
+    before = days.pop(0) if first and days and days[0].day < first else None
+    return before, days
 
 
-def _edge_results(account: Account, edge: Span) -> Results:
-    fills = Fill.objects.filter(account=account, executed_at__gte=edge.start, executed_at__lt=edge.end)
-    buying, selling = Q(side=Fill.Side.BUY), Q(side=Fill.Side.SELL)
-    traded = fills.aggregate(
-        buys=Count("pk", filter=buying), sells=Count("pk", filter=selling),
-        buy_volume=Sum("value_aud", filter=buying, default=ZERO),
-        sell_volume=Sum("value_aud", filter=selling, default=ZERO), fees=Sum("fee_aud", default=ZERO),
-    )  # fmt: skip
-    return replace(Closing.objects.between(account, edge.start, edge.end).totals(), **traded)
+def realized(account: Account, start: Bound, end: Bound, scope: Scope) -> Decimal:
+    """Give the realised P&L of a period, of one coin or of the lots that one book opened if named."""
+    return sum_up(account, start, end, scope).realized_pnl
 
 
-def _unmatched(account: Account, start: Bound, end: Bound) -> Decimal:
-    rows = Closing.objects.between(account, *instants(start, end, account.timezone)).unmatched()
-    return rows.aggregate(sum=Sum("unmatched_quantity"))["sum"] or ZERO
+def by(account: Account, start: Bound, end: Bound, group: str) -> list[Group]:
+    """Give each coin's, algorithm's or ledger's share of a period's results, with what is unrealised now.
 
-
-def _add(parts: list[Results]) -> Results:
-    """Add results: largest and smallest are picked, all else is summed."""
-    if not parts:
-        return Results()
-    sums = {field.name: sum(getattr(part, field.name) for part in parts) for field in fields(Results)}
-    sums["largest_win"] = max(part.largest_win for part in parts)
-    sums["largest_loss"] = min(part.largest_loss for part in parts)
-    return Results(**sums)
+    The rows add up to the summary's figures exactly, coins never priced aside in both.
+    """
+    rows = value_by(account, group)
+    if start is None and end is None:
+        return rows
+    sums = sum_up_by(account, start, end, group)
+    nothing = Results()
+    return [
+        replace(row, realized_pnl=done.realized_pnl, fees=done.fees, trades=done.sales)
+        for row in rows
+        for done in [sums.get(row.key, nothing)]
+    ]

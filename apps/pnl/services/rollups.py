@@ -38,33 +38,46 @@ def combined(names: Iterable[str]) -> str:
 
 
 _OF_COIN = "account_id = %(account)s AND (%(coin)s::text IS NULL OR coin_type = %(coin)s::text)"
-# Each source gives the columns that it knows; `in_kind` is what no cash paid for.
+
+
+def entries(kept: str) -> str:
+    """Write the SELECT of what every fill, match and movement adds to the sums, of rows `kept`.
+
+    `kept` is a condition on account_id, coin_type and `{at}`, the instant at which it happened. Realised P&L
+    is of the book that opened the lot, everything else of the one that traded.
+    """
+    sources = (
+        ("pnl_match", "disposed_at", "", {"realized_pnl": "realized_pnl"}),
+        ("pnl_closing", "closed_at", "fill_id IS NULL", {"in_kind_aud": "-cost"}),
+        ("pnl_closing", "closed_at", "fill_id IS NOT NULL", {
+            "sales": "(unmatched_quantity < quantity)::int",
+            "winning_sales": "(realized_pnl > 0)::int", "losing_sales": "(realized_pnl < 0)::int",
+            "profit": "greatest(realized_pnl, 0)", "loss": "least(realized_pnl, 0)",
+            "largest_win": "greatest(realized_pnl, 0)", "largest_loss": "least(realized_pnl, 0)",
+        }),
+        ("pnl_lot", "acquired_at", "movement_id IS NOT NULL", {"in_kind_aud": "cost"}),
+        ("trading_fill", "executed_at", "", {
+            "in_kind_aud": "CASE WHEN kind = 'trade' THEN 0 WHEN side = 'buy' THEN value_aud + fee_aud ELSE fee_aud - value_aud END",
+            "buys": "(side = 'buy')::int", "sells": "(side = 'sell')::int",
+            "buy_volume": "CASE side WHEN 'buy' THEN value_aud ELSE 0 END",
+            "sell_volume": "CASE side WHEN 'sell' THEN value_aud ELSE 0 END", "fees": "fee_aud",
+        }),
+    )  # fmt: skip
+    return " UNION ALL ".join(
+        f"SELECT {at} AS at, coin_type, algorithm_id, ledger, "  # noqa: S608 - constants only
+        + ", ".join(f"{given.get(name, '0')} AS {name}" for name in SUMS)
+        + f" FROM {table} WHERE {kept.format(at=at)}" + (f" AND {only}" if only else "")
+        for table, at, only, given in sources
+    )  # fmt: skip
+
+
 FORGET_RESULTS = f"""
     DELETE FROM pnl_dailyresult WHERE {_OF_COIN} RETURNING day
 """  # noqa: S608 - constants only
 WRITE_RESULTS = f"""
     INSERT INTO pnl_dailyresult (account_id, day, coin_type, algorithm_id, ledger, {COLUMNS})
     SELECT %(account)s, (at AT TIME ZONE %(timezone)s)::date AS day, coin_type, algorithm_id, ledger, {TOTALS}
-    FROM (
-        SELECT disposed_at AS at, coin_type, algorithm_id, ledger, realized_pnl, 0 AS in_kind_aud, 0 AS buys, 0 AS sells,
-               0 AS buy_volume, 0 AS sell_volume, 0 AS fees, 0 AS sales, 0 AS winning_sales, 0 AS losing_sales,
-               0 AS profit, 0 AS loss, 0 AS largest_win, 0 AS largest_loss
-        FROM pnl_match WHERE {_OF_COIN}
-        UNION ALL
-        SELECT closed_at, coin_type, algorithm_id, ledger, 0, CASE WHEN fill_id IS NULL THEN -cost ELSE 0 END, 0, 0, 0, 0, 0,
-               (fill_id IS NOT NULL AND unmatched_quantity < quantity)::int, (realized_pnl > 0)::int, (realized_pnl < 0)::int,
-               greatest(realized_pnl, 0), least(realized_pnl, 0), greatest(realized_pnl, 0), least(realized_pnl, 0)
-        FROM pnl_closing WHERE {_OF_COIN}
-        UNION ALL
-        SELECT acquired_at, coin_type, algorithm_id, ledger, 0, cost, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-        FROM pnl_lot WHERE {_OF_COIN} AND movement_id IS NOT NULL
-        UNION ALL
-        SELECT executed_at, coin_type, algorithm_id, ledger, 0,
-               CASE WHEN kind = 'trade' THEN 0 WHEN side = 'buy' THEN value_aud + fee_aud ELSE fee_aud - value_aud END,
-               (side = 'buy')::int, (side = 'sell')::int, CASE side WHEN 'buy' THEN value_aud ELSE 0 END,
-               CASE side WHEN 'sell' THEN value_aud ELSE 0 END, fee_aud, 0, 0, 0, 0, 0, 0, 0
-        FROM trading_fill WHERE {_OF_COIN}
-    ) AS entry
+    FROM ({entries(_OF_COIN)}) AS entry
     GROUP BY 2, coin_type, algorithm_id, ledger
     RETURNING day
 """  # noqa: S608 - constants only

@@ -96,7 +96,8 @@ def test_empty_account_has_zeros_and_nulls(api: APIClient) -> None:
     summary = api.get(f"{FLOOR}/pnl/summary").json()
     assert summary.pop("as_of")
     assert summary.pop("unpriced") == []
-    assert summary.pop("profit_factor") is None
+    for ratio in ("profit_factor", "sharpe_ratio", "sortino_ratio", "calmar_ratio"):
+        assert summary.pop(ratio) is None
     assert set(summary.values()) == {"0", 0}
     assert api.get(f"{FLOOR}/portfolio").json()["return_percent"] == "0"
 
@@ -115,7 +116,8 @@ def test_summary_adds_up_wins_and_losses(api: APIClient, account: Account, clock
         "winning_trades": 2, "losing_trades": 1, "win_rate": "66.66666667", "profit_factor": "3.88223749",
         "total_profit": "39.56", "total_loss": "-10.19", "average_win": "19.78", "average_loss": "-10.19",
         "largest_win": "29.77", "largest_loss": "-10.19", "expectancy": "9.79", "total_volume": "630",
-        "total_fees": "0.63", "unmatched_quantity": "0",
+        "total_fees": "0.63", "unmatched_quantity": "0", "max_drawdown": "0", "max_drawdown_percent": "0",
+        "sharpe_ratio": None, "sortino_ratio": None, "calmar_ratio": None,
     }  # fmt: skip
 
 
@@ -201,7 +203,7 @@ def test_queries_do_not_grow_with_fills(
     api: APIClient, account: Account, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_price()
-    queries = {"positions": 2, "portfolio": 5, "pnl/summary": 4, "pnl/realized": 2, "pnl/unrealized": 2}
+    queries = {"positions": 2, "portfolio": 3, "pnl/summary": 5, "pnl/realized": 2, "pnl/unrealized": 2}
     for _ in range(2):
         for _ in range(4):
             trade(account, quantity="0.01")

@@ -80,7 +80,7 @@ def _move(account: Account, kind: str, coin: str, amount: Decimal, *, at: dateti
         Account.objects.filter(pk=account.pk).update(cash_aud=F("cash_aud") + cash)
     else:
         add_to_holding(account.pk, None, coin, coins)
-        history_recorded.send(sender=Movement, account=account, coins=[coin])
+        history_recorded.send(sender=Movement, account=account, coins=[coin], since=at)
     log.info("movement.recorded", account_id=account.pk, kind=kind, coin=coin)
 
 

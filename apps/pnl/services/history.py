@@ -1,0 +1,167 @@
+"""Cut a period into calendar buckets of the account's time zone, and say what each earned and ended with."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from apps.pnl.models import DailyTotal, EquitySnapshot
+from apps.pnl.periods import cut, instants, local_day
+from apps.pnl.services.sums import Bound
+from apps.pnl.services.valuation import value_positions
+from apps.trading.models import Account
+from ohmycoins.core.errors import Refused
+from ohmycoins.core.money import ZERO
+
+HOUR, DAY, WEEK, MONTH = "hour", "day", "week", "month"
+INTERVALS = (HOUR, DAY, WEEK, MONTH)
+MOST_HOURS = timedelta(days=31, hours=1)  # a month with an hour more, where clocks go back
+MOST_DAYS = 3660
+
+BY_BUCKET = """
+    SELECT width_bucket(closed_at, %(starts)s::timestamptz[]), sum(realized_pnl) FROM pnl_closing
+    WHERE account_id = %(account)s AND closed_at >= %(start)s AND closed_at < %(end)s GROUP BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What a stretch of time earned, and what the account was worth when it ended; AUD.
+
+    Equity and unrealised P&L are None where nobody knows what was held then was worth.
+    """
+
+    timestamp: datetime
+    realized_pnl: Decimal
+    unrealized_pnl: Decimal | None
+    equity: Decimal | None
+    cumulative_pnl: Decimal
+    """Realised since the period began."""
+    interval: str
+
+
+def history(account: Account, start: Bound, end: Bound, interval: str, now: datetime) -> list[Bucket]:
+    """Give the buckets that begin before `now`, oldest first. Raises Refused: the period is too long.
+
+    A bucket that the period cuts counts only what lies within it. The bucket of this moment ends now.
+    """
+    begins, ends = instants(start, end, account.timezone)
+    assert begins is not None and ends is not None  # noqa: S101, PT018 - both are required
+    if ends - begins > (MOST_HOURS if interval == HOUR else timedelta(days=MOST_DAYS)):
+        raise Refused(
+            f"interval={interval} takes at most {31 if interval == HOUR else MOST_DAYS} days; "
+            "ask for less, or for a longer interval"
+        )
+    starts = bucket_starts(begins, min(ends, now), interval, account.timezone)
+    if not starts:
+        return []
+    if interval == HOUR:
+        earned, worth = _hours(account, begins, ends, starts)
+    else:
+        earned, worth = _days(account, begins, ends, starts)
+    if begins <= now < ends:
+        valuation = value_positions(account)
+        worth[len(starts) - 1] = (account.cash_aud + valuation.value, valuation.unrealized_pnl)
+    return _buckets(starts, earned, worth, interval)
+
+
+def bucket_starts(begins: datetime, ends: datetime, interval: str, timezone: str) -> list[datetime]:
+    """Give the UTC instants at which the buckets that touch [begins, ends) start, in local calendar steps.
+
+    An hour that the clocks repeat is two buckets, one that they skip is none.
+    """
+    if begins >= ends:
+        return []
+    zone = ZoneInfo(timezone)
+    if interval == HOUR:
+        return _hour_starts(begins, ends, zone)
+    day, following = _first_day(begins.astimezone(zone).date(), interval), _FOLLOWING[interval]
+    starts = []
+    while (start := datetime.combine(day, time(), zone).astimezone(UTC)) < ends:
+        starts.append(start)
+        day = following(day)
+    return starts
+
+
+_FOLLOWING: dict[str, Callable[[date], date]] = {
+    DAY: lambda day: day + timedelta(days=1),
+    WEEK: lambda day: day + timedelta(days=7),
+    MONTH: lambda day: (day + timedelta(days=32)).replace(day=1),
+}
+
+
+def _first_day(day: date, interval: str) -> date:
+    if interval == WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if interval == MONTH else day
+
+
+def _hour_starts(begins: datetime, ends: datetime, zone: ZoneInfo) -> list[datetime]:
+    local = begins.astimezone(zone)
+    start = begins - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    starts = []
+    while start < ends:
+        starts.append(start.astimezone(UTC))
+        # Some clocks move by half an hour: the next local hour is what it says on them.
+        start += timedelta(minutes=60 - start.astimezone(zone).minute)
+    return starts
+
+
+Earned = dict[int, Decimal]
+Worth = dict[int, tuple[Decimal, Decimal | None]]
+
+
+def _hours(
+    account: Account, begins: datetime, ends: datetime, starts: list[datetime]
+) -> tuple[Earned, Worth]:
+    shots = EquitySnapshot.objects.filter(account=account, at__gt=begins, at__lte=ends).order_by("at")
+    worth: Worth = {
+        bisect_left(starts, at) - 1: (cash + value, value - cost)
+        for at, cash, value, cost in shots.values_list("at", "cash_aud", "value_aud", "cost_aud")
+    }
+    return _earned(account, begins, ends, starts), worth
+
+
+def _days(account: Account, begins: datetime, ends: datetime, starts: list[datetime]) -> tuple[Earned, Worth]:
+    """Read whole days from their rows, and what lies at either end from the sales themselves."""
+    period = cut(begins, ends, account.timezone)
+    days = [local_day(start, account.timezone) for start in starts]
+    earned: Earned = {}
+    for edge in period.edges:
+        for bucket, gain in _earned(account, edge.start, edge.end, starts).items():
+            earned[bucket] = earned.get(bucket, ZERO) + gain
+    worth: Worth = {}
+    if period.days:
+        rows = DailyTotal.objects.filter(
+            account=account, day__gte=period.days.first, day__lte=period.days.last
+        ).order_by("day")
+        for day, gain, equity, unrealized in rows.values_list(
+            "day", "realized_pnl", "equity_aud", "unrealized_pnl"
+        ):
+            bucket = bisect_right(days, day) - 1
+            earned[bucket] = earned.get(bucket, ZERO) + gain
+            if equity is not None:
+                worth[bucket] = (equity, unrealized)
+    return earned, worth
+
+
+def _earned(account: Account, begins: datetime, ends: datetime, starts: Sequence[datetime]) -> Earned:
+    with connection.cursor() as cursor:
+        given: dict[str, Any] = {"account": account.pk, "starts": [*starts], "start": begins, "end": ends}
+        cursor.execute(BY_BUCKET, given)
+        return {bucket - 1: gain for bucket, gain in cursor.fetchall()}
+
+
+def _buckets(starts: Sequence[datetime], earned: Earned, worth: Worth, interval: str) -> list[Bucket]:
+    buckets, total = [], ZERO
+    for number, start in enumerate(starts):
+        gain = earned.get(number, ZERO)
+        total += gain
+        equity, unrealized = worth.get(number, (None, None))
+        buckets.append(Bucket(start, gain, unrealized, equity, total, interval))
+    return buckets
