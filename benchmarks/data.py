@@ -18,28 +18,28 @@ PRICES = """
 
 # Every coin: one open lot, and an equal share of sales over a year, each closing a lot of its own.
 HISTORY = """
-    INSERT INTO trading_fill (account_id, coin_type, side, quantity, price, value_aud, fee_aud, executed_at,
+    INSERT INTO trading_fill (account_id, algorithm_id, coin_type, side, quantity, price, value_aud, fee_aud, executed_at,
                               venue_fill_id)
-    SELECT %(account)s, 'C' || (1 + n %% %(coins)s), 'buy', 1, 90, 90, 0.09, now() - interval '366 days',
+    SELECT %(account)s, 1 + n %% %(coins)s %% %(algorithms)s, 'C' || (1 + n %% %(coins)s), 'buy', 1, 90, 90, 0.09, now() - interval '366 days',
            'bench-buy-' || n FROM generate_series(1, %(coins)s + %(matches)s) AS n;
-    INSERT INTO trading_fill (account_id, coin_type, side, quantity, price, value_aud, fee_aud, executed_at,
+    INSERT INTO trading_fill (account_id, algorithm_id, coin_type, side, quantity, price, value_aud, fee_aud, executed_at,
                               venue_fill_id)
-    SELECT %(account)s, 'C' || (1 + n %% %(coins)s), 'sell', 1, 95, 95, 0.095,
+    SELECT %(account)s, 1 + n %% %(coins)s %% %(algorithms)s, 'C' || (1 + n %% %(coins)s), 'sell', 1, 95, 95, 0.095,
            now() - interval '365 days' * (n::float / %(matches)s), 'bench-sell-' || n
     FROM generate_series(1, %(matches)s) AS n;
-    INSERT INTO pnl_lot (fill_id, account_id, coin_type, quantity, remaining_quantity, cost, remaining_cost, fee_aud,
+    INSERT INTO pnl_lot (fill_id, account_id, algorithm_id, coin_type, quantity, remaining_quantity, cost, remaining_cost, fee_aud,
                          acquired_at, cost_unknown)
-    SELECT id, account_id, coin_type, 1, left_over, 90.09, 90.09 * left_over, 0.09, executed_at, false
+    SELECT id, account_id, algorithm_id, coin_type, 1, left_over, 90.09, 90.09 * left_over, 0.09, executed_at, false
     FROM (SELECT *, (row_number() OVER (PARTITION BY coin_type ORDER BY id DESC) = 1)::int AS left_over
           FROM trading_fill WHERE account_id = %(account)s AND side = 'buy') AS bought;
-    INSERT INTO pnl_closing (fill_id, account_id, coin_type, quantity, unmatched_quantity, unmatched_proceeds, proceeds,
+    INSERT INTO pnl_closing (fill_id, account_id, algorithm_id, coin_type, quantity, unmatched_quantity, unmatched_proceeds, proceeds,
                              cost, realized_pnl, fee_aud, closed_at)
-    SELECT id, account_id, coin_type, 1, 0, 0, 94.905, 90.09, 4.815, 0.095, executed_at
+    SELECT id, account_id, algorithm_id, coin_type, 1, 0, 0, 94.905, 90.09, 4.815, 0.095, executed_at
     FROM trading_fill WHERE account_id = %(account)s AND side = 'sell';
     ANALYZE pnl_lot; ANALYZE pnl_closing;
-    INSERT INTO pnl_match (closing_id, lot_id, account_id, coin_type, quantity, cost, proceeds, realized_pnl, acquired_at,
+    INSERT INTO pnl_match (closing_id, lot_id, account_id, algorithm_id, coin_type, quantity, cost, proceeds, realized_pnl, acquired_at,
                            disposed_at)
-    SELECT closing.id, lot.id, closing.account_id, closing.coin_type, 1, 90.09, 94.905, 4.815, lot.acquired_at,
+    SELECT closing.id, lot.id, closing.account_id, lot.algorithm_id, closing.coin_type, 1, 90.09, 94.905, 4.815, lot.acquired_at,
            closing.closed_at
     FROM (SELECT *, row_number() OVER (PARTITION BY coin_type ORDER BY id) AS n FROM pnl_closing
           WHERE account_id = %(account)s) AS closing
@@ -62,10 +62,10 @@ def load_prices(coins: int) -> None:
     _run(PRICES, coins=coins)
 
 
-def load_history(user: User, *, coins: int, matches: int) -> Account:
-    """Open an account with `coins` open positions and `matches` closed over the last year."""
+def load_history(user: User, *, coins: int, matches: int, algorithms: int) -> Account:
+    """Open an account with `coins` open positions in `algorithms` books, and `matches` closed over the last year."""
     account = open_account(user=user, name=f"{matches} matches", venue="paper")
-    _run(HISTORY, account=account.pk, coins=coins, matches=matches)
+    _run(HISTORY, account=account.pk, coins=coins, matches=matches, algorithms=algorithms)
     rebuild_sums(account)
     _run(WORTH, account=account.pk)
     with connection.cursor() as cursor:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.core.cache import cache
@@ -18,8 +19,9 @@ from apps.accounts.models import User
 from benchmarks import data
 from benchmarks.measure import Row, cpu_side_by_side
 from ohmycoins import urls
+from ohmycoins.core import clock
 
-COINS = 1000
+COINS, ALGORITHMS = 1000, 20
 
 
 class SelectOneView(APIView):
@@ -69,24 +71,38 @@ def rows() -> list[Row]:
     """Measure the P&L pages and the accepting of an order."""
     user = User.objects.create_user("pages@example.com", None)
     data.load_prices(COINS)
-    sizes = {matches: data.load_history(user, coins=COINS, matches=matches) for matches in (10_000, 100_000)}
+    small, large, huge = (
+        data.load_history(user, coins=COINS, matches=matches, algorithms=ALGORITHMS).pk
+        for matches in (10_000, 100_000, 1_000_000)
+    )
     call = caller(user)
-    small, large = (account.pk for account in sizes.values())
+    today = clock.now().date()
+    year = f"start_date={today - timedelta(days=364)}&end_date={today}"
     order = '{"coin_type":"C1","side":"buy","order_type":"market","quantity":"0.00000100"}'
-    floor, summary, summary_large, positions, accept = cpu_side_by_side(
-        [
-            _unthrottled(call("select-one")),
-            _unthrottled(call(f"floor/pnl/summary?account={small}")),
-            _unthrottled(call(f"floor/pnl/summary?account={large}")),
-            _unthrottled(call(f"floor/positions?account={small}")),
-            _unthrottled(call("floor/orders", order)),
-        ],
-        rounds=9,
-        batch=40,
+    floor, summary, summary_large, summary_huge, history, by_coin, by_algorithm, positions, accept = (
+        cpu_side_by_side(
+            [
+                _unthrottled(call("select-one")),
+                _unthrottled(call(f"floor/pnl/summary?account={small}")),
+                _unthrottled(call(f"floor/pnl/summary?account={large}")),
+                _unthrottled(call(f"floor/pnl/summary?account={huge}")),
+                _unthrottled(call(f"floor/pnl/history?account={huge}&{year}")),
+                _unthrottled(call(f"floor/pnl/by-coin?account={huge}")),
+                _unthrottled(call(f"floor/pnl/by-algorithm?account={huge}")),
+                _unthrottled(call(f"floor/positions?account={huge}")),
+                _unthrottled(call("floor/orders", order)),
+            ],
+            rounds=9,
+            batch=40,
+        )
     )
     return [
         Row.at_most("P&L summary, 1,000 positions, 10k matches / SELECT 1 view", summary, floor, 6),
         Row.at_most("P&L summary, 100k matches / 10k matches", summary_large, summary, 1.5),
+        Row.at_most("P&L summary, 1M matches / 10k matches", summary_huge, summary, 1.5),
+        Row.at_most("history, 365 days / SELECT 1 view", history, floor, 4),
+        Row.at_most("by-coin, 1,000 rows / SELECT 1 view", by_coin, floor, 12),
+        Row.at_most("by-algorithm, 20 algorithms / SELECT 1 view", by_algorithm, floor, 3),
         Row.at_most("positions, 1,000 rows / SELECT 1 view", positions, floor, 12),
         Row.at_most("accepting an order (POST) / SELECT 1 view", accept, floor, 15),
     ]

@@ -2,16 +2,15 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from apps.pnl.models import DailyTotal, EquitySnapshot
-from apps.pnl.periods import cut, instants, local_day
+from apps.pnl.periods import cut, instants
 from apps.pnl.services.sums import Bound
 from apps.pnl.services.valuation import value_positions
 from apps.trading.models import Account
@@ -29,8 +28,7 @@ BY_BUCKET = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """What a stretch of time earned, and what the account was worth when it ended; AUD.
 
     Equity and unrealised P&L are None where nobody knows what was held then was worth.
@@ -57,35 +55,35 @@ def history(account: Account, start: Bound, end: Bound, interval: str, now: date
             f"interval={interval} takes at most {31 if interval == HOUR else MOST_DAYS} days; "
             "ask for less, or for a longer interval"
         )
-    starts = bucket_starts(begins, min(ends, now), interval, account.timezone)
+    zone, until = ZoneInfo(account.timezone), min(ends, now)
+    days = [] if interval == HOUR else first_days(begins, until, interval, zone)
+    starts = [datetime.combine(day, time(), zone).astimezone(UTC) for day in days] or hour_starts(
+        begins, until, zone
+    )
     if not starts:
         return []
-    if interval == HOUR:
-        earned, worth = _hours(account, begins, ends, starts)
-    else:
-        earned, worth = _days(account, begins, ends, starts)
+    earned, worth = (
+        _days(account, begins, ends, starts, days) if days else _hours(account, begins, ends, starts)
+    )
     if begins <= now < ends:
         valuation = value_positions(account)
         worth[len(starts) - 1] = (account.cash_aud + valuation.value, valuation.unrealized_pnl)
     return _buckets(starts, earned, worth, interval)
 
 
-def bucket_starts(begins: datetime, ends: datetime, interval: str, timezone: str) -> list[datetime]:
-    """Give the UTC instants at which the buckets that touch [begins, ends) start, in local calendar steps.
-
-    An hour that the clocks repeat is two buckets, one that they skip is none.
-    """
-    if begins >= ends:
-        return []
-    zone = ZoneInfo(timezone)
-    if interval == HOUR:
-        return _hour_starts(begins, ends, zone)
-    day, following = _first_day(begins.astimezone(zone).date(), interval), _FOLLOWING[interval]
-    starts = []
-    while (start := datetime.combine(day, time(), zone).astimezone(UTC)) < ends:
-        starts.append(start)
-        day = following(day)
-    return starts
+def first_days(begins: datetime, ends: datetime, interval: str, zone: ZoneInfo) -> list[date]:
+    """Give the first local day of each day, week (from Monday) or month that touches [begins, ends)."""
+    day = begins.astimezone(zone).date()
+    if interval == WEEK:
+        day -= timedelta(days=day.weekday())
+    elif interval == MONTH:
+        day = day.replace(day=1)
+    days = []
+    last = (ends - timedelta.resolution).astimezone(zone).date()
+    while begins < ends and day <= last:
+        days.append(day)
+        day = _FOLLOWING[interval](day)
+    return days
 
 
 _FOLLOWING: dict[str, Callable[[date], date]] = {
@@ -95,19 +93,17 @@ _FOLLOWING: dict[str, Callable[[date], date]] = {
 }
 
 
-def _first_day(day: date, interval: str) -> date:
-    if interval == WEEK:
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if interval == MONTH else day
+def hour_starts(begins: datetime, ends: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Give the UTC instants at which the local hours that touch [begins, ends) start.
 
-
-def _hour_starts(begins: datetime, ends: datetime, zone: ZoneInfo) -> list[datetime]:
+    An hour that the clocks repeat is two, one that they skip is none.
+    """
     local = begins.astimezone(zone)
     start = begins - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
     starts = []
     while start < ends:
         starts.append(start.astimezone(UTC))
-        # Some clocks move by half an hour: the next local hour is what it says on them.
+        # Some clocks move by half an hour: the next hour begins when they say so.
         start += timedelta(minutes=60 - start.astimezone(zone).minute)
     return starts
 
@@ -127,10 +123,11 @@ def _hours(
     return _earned(account, begins, ends, starts), worth
 
 
-def _days(account: Account, begins: datetime, ends: datetime, starts: list[datetime]) -> tuple[Earned, Worth]:
+def _days(
+    account: Account, begins: datetime, ends: datetime, starts: list[datetime], days: list[date]
+) -> tuple[Earned, Worth]:
     """Read whole days from their rows, and what lies at either end from the sales themselves."""
     period = cut(begins, ends, account.timezone)
-    days = [local_day(start, account.timezone) for start in starts]
     earned: Earned = {}
     for edge in period.edges:
         for bucket, gain in _earned(account, edge.start, edge.end, starts).items():
