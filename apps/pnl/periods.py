@@ -1,7 +1,7 @@
 """Cut periods along local days, which daily rows hold, and the rest at both ends; pure."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -74,7 +74,7 @@ def _day(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)
+    return datetime.combine(day, time(), zone).astimezone(UTC)  # arithmetic and order are by the instant
 
 
 def _first_whole_day(instant: datetime, zone: ZoneInfo) -> date:

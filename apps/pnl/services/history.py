@@ -94,7 +94,7 @@ _FOLLOWING: dict[str, Callable[[date], date]] = {
 
 
 def hour_starts(begins: datetime, ends: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Give the UTC instants at which the local hours that touch [begins, ends) start.
+    """Give the instants at which the local hours that touch [begins, ends), in UTC, start.
 
     An hour that the clocks repeat is two, one that they skip is none.
     """
@@ -102,9 +102,10 @@ def hour_starts(begins: datetime, ends: datetime, zone: ZoneInfo) -> list[dateti
     start = begins - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
     starts = []
     while start < ends:
-        starts.append(start.astimezone(UTC))
-        # Some clocks move by half an hour: the next hour begins when they say so.
-        start += timedelta(minutes=60 - start.astimezone(zone).minute)
+        starts.append(start)
+        start += timedelta(hours=1)
+        # Where clocks moved by half an hour, the next hour begins when they say so.
+        start += timedelta(minutes=-start.astimezone(zone).minute % 60)
     return starts
 
 
