@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Self
 
 from ohmycoins.core.money import ZERO, round_aud
@@ -137,12 +138,13 @@ def in_force(rules: Sequence[Rule], name: str, day: date) -> Rule | None:
 def cut_terms(rules: Sequence[Rule], first: date, last: date) -> list[Terms]:
     """Cut the days from `first` to `last` where a rule begins or ends; oldest first, without a gap."""
     starts = {rule.effective_from for rule in rules}
-    starts |= {rule.effective_to + timedelta(days=1) for rule in rules if rule.effective_to and rule.effective_to < last}
+    starts |= {
+        rule.effective_to + timedelta(days=1)
+        for rule in rules
+        if rule.effective_to and rule.effective_to < last
+    }
     edges = [first, *sorted(day for day in starts if first < day <= last), last + timedelta(days=1)]
-    return [
-        _terms_on(rules, since, following - timedelta(days=1))
-        for since, following in zip(edges, edges[1:], strict=False)
-    ]
+    return [_terms_on(rules, since, following - timedelta(days=1)) for since, following in pairwise(edges)]
 
 
 def rules_within(rules: Sequence[Rule], first: date, last: date) -> list[Rule]:
@@ -194,8 +196,13 @@ class Assessment:
         return self.discountable_gains + self.other_gains
 
     @property
+    def all_used(self) -> Decimal:
+        """Give the losses used, of the year and of earlier ones."""
+        return self.losses_used + self.carried_in_used
+
+    @property
     def gains_after_losses(self) -> Decimal:
-        return self.gross_gains - self.losses_used - self.carried_in_used
+        return self.gross_gains - self.all_used
 
     @property
     def net_capital_gain(self) -> Decimal:
@@ -203,7 +210,7 @@ class Assessment:
 
     @property
     def losses_carried_forward(self) -> Decimal:
-        return self.losses + self.losses_carried_in - self.losses_used - self.carried_in_used
+        return self.losses + self.losses_carried_in - self.all_used
 
 
 def assess(gains: Iterable[Gains], carried_in: Decimal) -> Assessment:

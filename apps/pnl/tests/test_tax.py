@@ -2,15 +2,28 @@
 
 from datetime import date, timedelta
 from decimal import Decimal as D
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.pnl.tax import (
-    DISCOUNT_PERCENT, HOLDING_MONTHS, SHIPPED,
-    Assessment, FinancialYear, Gains, Rule, Terms,
-    assess, assess_years, cut_terms, held, in_force, months_before, rules_within,
+    DISCOUNT_PERCENT,
+    HOLDING_MONTHS,
+    SHIPPED,
+    Assessment,
+    FinancialYear,
+    Gains,
+    Rule,
+    Terms,
+    assess,
+    assess_years,
+    cut_terms,
+    held,
+    in_force,
+    months_before,
+    rules_within,
 )  # fmt: skip
 from ohmycoins.core.money import ZERO
 
@@ -49,12 +62,26 @@ def test_financial_year_is_july_to_june(text: str, first: str, last: str) -> Non
     year = FinancialYear.parse(text)
     assert (year.first, year.last, str(year)) == (day(first), day(last), text)
     assert FinancialYear.of(year.first) == FinancialYear.of(year.last) == year
-    assert FinancialYear.of(year.first - timedelta(days=1)) < year < FinancialYear.of(year.last + timedelta(1))
+    assert (
+        FinancialYear.of(year.first - timedelta(days=1)) < year < FinancialYear.of(year.last + timedelta(1))
+    )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2025", "2025-2026", "2025-27", "2025-25", "25-26", "2025/26", "２０２５-26", "2025-26\n", "0000-01", "9999-00"],
+    [
+        "",
+        "2025",
+        "2025-2026",
+        "2025-27",
+        "2025-25",
+        "25-26",
+        "2025/26",
+        "２０２５-26",
+        "2025-26\n",
+        "0000-01",
+        "9999-00",
+    ],
 )
 def test_any_other_form_of_a_year_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a financial year, such as 2025-26"):
@@ -174,14 +201,18 @@ def test_terms_cover_every_day_once_and_say_what_the_rules_say(
 ) -> None:
     rules = [
         Rule(
-            DISCOUNT_PERCENT, D(percent), since, None if days is None else since + timedelta(days=days), "a test"
+            DISCOUNT_PERCENT,
+            D(percent),
+            since,
+            None if days is None else since + timedelta(days=days),
+            "a test",
         )
         for since, days, percent in sorted(dated, key=lambda row: row[0])
     ]
     last = first + timedelta(days=364)
     parts = cut_terms(rules, first, last)
     assert (parts[0].since, parts[-1].until) == (first, last)
-    for part, following in zip(parts, parts[1:], strict=False):
+    for part, following in pairwise(parts):
         assert part.until + timedelta(days=1) == following.since
     for part in parts:
         for on in (part.since, part.until):
@@ -226,7 +257,7 @@ def test_losses_come_off_before_the_discount(
     parts: list[Gains], carried_in: str, used: str, discount: str, net: str, carried_forward: str
 ) -> None:
     assessed = assess(parts, D(carried_in))
-    assert assessed.losses_used + assessed.carried_in_used == D(used)
+    assert assessed.all_used == D(used)
     assert (assessed.discount, assessed.net_capital_gain) == (D(discount), D(net))
     assert assessed.losses_carried_forward == D(carried_forward)
 
@@ -265,7 +296,7 @@ def test_net_gain_is_never_below_zero_and_no_loss_is_lost(parts: list[Gains], ca
     assessed = assess(parts, carried_in)
     assert assessed.net_capital_gain >= 0
     assert assessed.losses_carried_forward >= 0
-    used = assessed.losses_used + assessed.carried_in_used
+    used = assessed.all_used
     assert assessed.losses + carried_in == used + assessed.losses_carried_forward
     assert assessed.gross_gains == used + assessed.discount + assessed.net_capital_gain
     if assessed.losses_carried_forward:  # only when there was nothing left to take it from
@@ -294,5 +325,5 @@ def test_no_other_use_of_the_losses_leaves_less_to_tax(parts: list[Gains], carri
 def test_losses_of_all_years_are_used_or_carried(years: dict[FinancialYear, list[Gains]]) -> None:
     assessed = list(assess_years(years).values())
     made = sum(one.losses for one in assessed)
-    used = sum(one.losses_used + one.carried_in_used for one in assessed)
+    used = sum(one.all_used for one in assessed)
     assert made == used + (assessed[-1].losses_carried_forward if assessed else 0)
