@@ -1,4 +1,4 @@
-"""Record fills and movements as an import would, and have them booked."""
+"""Record fills and movements as an import would, have them booked, and report their year."""
 
 from datetime import UTC, datetime
 from decimal import Decimal as D
@@ -6,6 +6,8 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from apps.pnl.services.tax import Listing, list_tax_year
+from apps.pnl.tax import FinancialYear
 from apps.trading.models import Account, Fill, Movement
 from apps.trading.signals import history_recorded
 from ohmycoins.core.money import round_aud
@@ -54,3 +56,27 @@ def history(account: Account, *fills: tuple[Any, ...]) -> None:
     for row in fills:
         fill(account, *row)
     book(account)
+
+
+def sydney(account: Account) -> Account:
+    """Move an account to Sydney's days."""
+    Account.objects.filter(pk=account.pk).update(timezone="Australia/Sydney")
+    account.refresh_from_db()
+    return account
+
+
+NOW = instant("2026-11-20")
+
+
+def report(account: Account, year: str = "2025-26", *, limit: int = 1000) -> Listing:
+    return list_tax_year(account, FinancialYear.parse(year), now=NOW, limit=limit)
+
+
+def totals(account: Account, year: str = "2025-26", *names: str) -> dict[str, D]:
+    """Give the totals that are not zero, or the named ones."""
+    every = report(account, year).report.totals
+    return (
+        {name: every[name] for name in names}
+        if names
+        else {name: value for name, value in every.items() if value}
+    )
