@@ -1,7 +1,9 @@
 """Route `/floor/positions`, `/floor/portfolio` and `/floor/pnl`."""
 
-from apps.pnl.api import views
+from apps.pnl.api import tax_views, views
 from ohmycoins.core.api.routes import route
+
+TAX_YEAR = "floor/pnl/tax/(?P<financial_year>[^/]+)"
 
 urlpatterns = [
     route("floor/positions", views.PositionsView),
@@ -14,4 +16,7 @@ urlpatterns = [
     route("floor/pnl/history", views.PnlHistoryView),
     route("floor/pnl/realized", views.PnlRealizedView),
     route("floor/pnl/unrealized", views.PnlUnrealizedView),
+    route(TAX_YEAR + r"\.csv", tax_views.TaxYearCsvView),
+    route(TAX_YEAR + r"\.html", tax_views.TaxYearPageView),
+    route(TAX_YEAR, tax_views.TaxYearView),
 ]

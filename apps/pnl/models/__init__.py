@@ -1,10 +1,12 @@
-"""Store lots, what closed them, sums kept in step with them, and what accounts were worth."""
+"""Store lots, what closed them, sums kept in step with them, what accounts were worth,
+and what tax law says."""
 
 from apps.pnl.models.booking import BookingFailure, GivenCost
 from apps.pnl.models.closing import Closing, Match
 from apps.pnl.models.lot import Lot, Position
 from apps.pnl.models.rollup import DailyResult, DailyTotal
 from apps.pnl.models.snapshot import EquitySnapshot
+from apps.pnl.models.tax import TaxRule
 
 __all__ = [
     "BookingFailure",
@@ -16,4 +18,5 @@ __all__ = [
     "Lot",
     "Match",
     "Position",
+    "TaxRule",
 ]
