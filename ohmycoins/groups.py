@@ -27,7 +27,10 @@ VIEW_ALL = [
     "pnl.view_position",
     "pnl.view_dailytotal",
     "pnl.view_bookingfailure",
+    "pnl.view_equitysnapshot",
+    "pnl.view_givencost",
     "pnl.view_taxrule",
+    "monitoring.view_breach",
     "django_celery_beat.view_periodictask",
 ]
 

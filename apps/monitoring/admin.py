@@ -15,6 +15,9 @@ from django_celery_beat.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from apps.monitoring.models import Breach
+from ohmycoins.core.admin import FactAdmin
+
 
 class UnfoldTaskSelectWidget(UnfoldAdminSelectWidget, TaskSelectWidget):
     pass
@@ -54,3 +57,10 @@ class SolarScheduleAdmin(ModelAdmin):
 @admin.register(ClockedSchedule)
 class ClockedScheduleAdmin(BeatClockedAdmin, ModelAdmin):
     pass
+
+
+@admin.register(Breach)
+class BreachAdmin(FactAdmin):
+    list_display = ("name", "what", "account_id", "order_id", "found_at", "seen_at", "resolved_at")
+    list_filter = ("name", ("resolved_at", admin.EmptyFieldListFilter))
+    ordering = ("-found_at",)

@@ -1,5 +1,6 @@
-"""Store signs of life."""
+"""Store signs of life, and what was found broken."""
 
+from apps.monitoring.models.breach import Breach
 from apps.monitoring.models.heartbeat import Heartbeat
 
-__all__ = ["Heartbeat"]
+__all__ = ["Breach", "Heartbeat"]

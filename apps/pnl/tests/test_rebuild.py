@@ -13,6 +13,7 @@ from hypothesis.extra.django import TestCase
 
 from apps.ledgers.tests.factories import make_price
 from apps.pnl.models import BookingFailure, Closing, DailyTotal, GivenCost, Lot, Match, Position
+from apps.pnl.services.invariants import check_books
 from apps.pnl.services.rebuild import rebuild_coin
 from apps.pnl.services.sums import GROUPS, sum_up, sum_up_by
 from apps.pnl.services.valuation import value_by, value_positions
@@ -64,6 +65,7 @@ class RandomBooks(TestCase):
                 Closing.objects.filter(**of_coin).values_list("unmatched_quantity", flat=True), D(0)
             )
             assert (held + matched, matched + unmatched) == (came, went)
+        assert check_books([account.pk]) == []
         # Money: what was gained is what the account is worth beyond what was paid in.
         valuation = value_positions(account)
         equity = account.cash_aud + valuation.value

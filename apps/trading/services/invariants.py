@@ -6,7 +6,7 @@ bug, or somebody's hand in the database, and is for a person. What the venue has
 reconciler's to compare (`services.balances`), and what follows from fills is `apps.pnl`'s.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -208,25 +208,25 @@ def check_invariants(
     nobody could ask the venue, or that nobody did. Without `chains` the events' digests are not walked,
     which reads every event; the other statements sum over all of an account's fills and events.
     """
-    checks = ALWAYS | (IN_TIME if now else {})
-    found = [
-        Breach(name, *row) for name, check in checks.items() for row in _breaches(check, account_ids, now)
-    ]
+    found = find_breaches(
+        ALWAYS | (IN_TIME if now else {}), account_ids,
+        in_flight=values(IN_FLIGHT), terminal=values(TERMINAL), unresolved=values(UNRESOLVED), moves=_moves(), now=now,
+        grace=GRACE, settle=timedelta(seconds=settings.OMC_SETTLE_SECONDS),
+    )  # fmt: skip
     return found + (_broken_chains(account_ids) if chains else [])
 
 
-def _breaches(
-    check: str, account_ids: Collection[int] | None, now: datetime | None
-) -> list[tuple[int, int | None, str]]:
-    given: dict[str, Any] = {
-        "accounts": None if account_ids is None else list(account_ids),
-        "in_flight": values(IN_FLIGHT), "terminal": values(TERMINAL), "unresolved": values(UNRESOLVED),
-        "moves": _moves(), "now": now, "grace": GRACE,
-        "settle": timedelta(seconds=settings.OMC_SETTLE_SECONDS),
-    }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(OF_ACCOUNTS.format(check), given)
-        return list(cursor.fetchall())
+def find_breaches(
+    checks: Mapping[str, str], account_ids: Collection[int] | None = None, **given: Any
+) -> list[Breach]:
+    """Run checks, each a SELECT of (account_id, order_id, what) by the invariant's name, on the accounts' rows."""
+    given["accounts"] = None if account_ids is None else list(account_ids)
+    found = []
+    for name, check in checks.items():
+        with connection.cursor() as cursor:
+            cursor.execute(OF_ACCOUNTS.format(check), given)
+            found += [Breach(name, *row) for row in cursor.fetchall()]
+    return found
 
 
 def _moves() -> list[str]:
