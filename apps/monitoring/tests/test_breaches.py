@@ -15,7 +15,7 @@ from apps.trading.tests.factories import make_account, trade
 @pytest.mark.django_db
 def test_breach_is_kept_once_while_it_stands_and_then_seen_to_be_over(clock: Any) -> None:
     make_price()
-    trade(make_account(), quantity="1")
+    trade(make_account(), quantity="0.1")
     assert check_all() == 0
     fees = DailyResult.objects.get().fees
     DailyResult.objects.update(fees=D(9))
