@@ -37,7 +37,7 @@ class Table:
 def read_table(data: bytes) -> Table:
     """Read a CSV file: UTF-8 with or without a byte order mark, commas, a header. Raises Unreadable."""
     if len(data) > MOST_BYTES:
-        raise Unreadable(f"the file has {len(data):,} bytes; at most {MOST_BYTES:,} are read: split it")
+        raise Unreadable(f"the file has more than {MOST_BYTES:,} bytes: split it")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

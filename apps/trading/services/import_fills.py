@@ -72,6 +72,15 @@ class RowsRefused(Refused):
         )
 
 
+def bad_rows(error: Exception) -> list[str]:
+    """Give the rows that an import was refused for, a sentence each."""
+    if not isinstance(error, RowsRefused):
+        return []
+    listed, count = error.detail["errors"], error.detail["error_count"]
+    rows = [f"line {row['line']}: {row['message']}" for row in listed]
+    return rows + [f"and {count - len(rows)} more"] * (count > len(rows))
+
+
 def import_fills(account_id: int, data: bytes, *, actor: str) -> Imported:
     """Record what a file says happened and we do not know yet; the same file again records nothing.
 

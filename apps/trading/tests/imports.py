@@ -12,15 +12,19 @@ from apps.trading.models import Account
 from apps.trading.records import Reading
 from apps.trading.services.accounts import open_account
 from apps.trading.services.balances import open_balances
+from apps.trading.services.import_fills import Imported, import_fills
+from apps.trading.services.invariants import check_invariants
+from apps.trading.tests.histories import PLAIN
 from ohmycoins.core import clock
 
 SAMPLES = Path(__file__).parent / "samples"
-HEADER = "time,side,coin,quantity,price,fee_aud,venue_fill_id,kind"
+BOUGHT = "2025-01-01T00:00:00Z,buy,BTC,2,40000,10,,"
+SOLD = "2025-02-01T00:00:00Z,sell,BTC,1,50000,5,,"
 CONNECTED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def csv(*rows: str) -> bytes:
-    return "\n".join((HEADER, *rows)).encode()
+    return "\n".join((PLAIN, *rows)).encode()
 
 
 def sample(name: str) -> bytes:
@@ -47,3 +51,12 @@ def state(account: Account) -> dict[str, D]:
     account.refresh_from_db()
     held = {holding.coin_type: holding.quantity for holding in account.holdings.all() if holding.quantity}
     return {"AUD": account.cash_aud, **held}
+
+
+def imported(account: Account, data: bytes) -> Imported:
+    return import_fills(account.pk, data, actor="tests")
+
+
+def sound(account: Account) -> bool:
+    assert check_invariants([account.pk]) == []
+    return True

@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User
+from apps.accounts.tests.factories import UserFactory
 from apps.trading.models import Account, Event, Fill, Movement
 from apps.trading.services.accounts import default_account, open_account
 from apps.trading.tests.factories import make_account
-from apps.trading.tests.imports import HEADER, SAMPLES, csv, sample, state
+from apps.trading.tests.histories import PLAIN
+from apps.trading.tests.imports import BOUGHT, SAMPLES, csv, sample, state
 
 pytestmark = pytest.mark.django_db
 IMPORT = "/api/v1/floor/fills/import"
-BOUGHT = "2025-01-01T00:00:00Z,buy,BTC,2,40000,10,,"
 
 
 def post(api: APIClient, data: bytes | None, query: str = "", **fields: Any) -> Any:
@@ -81,10 +85,10 @@ def test_bad_rows_are_listed_by_line(api: APIClient) -> None:
         (None, "file: No file was submitted."),
         (b"", "The file cannot be read: the file is empty"),
         (b"\xff\xfe", "The file cannot be read: byte 0 is not UTF-8"),
-        (HEADER.replace(",", ";").encode(), "semicolons"),
+        (PLAIN.replace(",", ";").encode(), "semicolons"),
         (b"a,b\n1,2", "the header is of no format that is read"),
-        (b"x" * 10_000_001, "The file has 10,000,001 bytes; at most 10,000,000 are read: split it."),
-        (HEADER.encode() + b"\nx" * 200_001, "the file has more than 200,000 rows: split it"),
+        (b"x" * 10_000_001, "The file cannot be read: the file has more than 10,000,000 bytes: split it."),
+        (PLAIN.encode() + b"\nx" * 200_001, "the file has more than 200,000 rows: split it"),
     ],
 )  # fmt: skip
 def test_file_that_cannot_be_read_is_malformed(api: APIClient, data: bytes | None, message: str) -> None:
@@ -157,3 +161,42 @@ def test_schema_shows_the_file(api: APIClient, client_for: Callable[[User], APIC
     schema = api.get("/api/v1/schema", {"format": "json"}).json()
     operation = schema["paths"]["/api/v1/floor/fills/import"]["post"]
     assert list(operation["requestBody"]["content"]) == ["multipart/form-data"]
+
+
+def admin_page(account: Account) -> str:
+    return f"/admin/trading/account/{account.pk}/import/"
+
+
+def test_operator_imports_a_file_on_the_account_s_page(admin_client: Client, admin_user: User) -> None:
+    account = make_account()
+    assert 'enctype="multipart/form-data"' in admin_client.get(admin_page(account)).content.decode()
+    answer = admin_client.post(
+        admin_page(account), {"file": SimpleUploadedFile("a.csv", sample("plain.csv"))}, follow=True
+    )
+    assert "Imported 6, known before 0, skipped 0." in answer.content.decode()
+    assert Event.objects.get(type="fills.imported").actor == f"user:{admin_user.pk}"
+
+
+def test_operator_is_shown_the_bad_rows(admin_client: Client) -> None:
+    account = make_account()
+    file = SimpleUploadedFile("a.csv", csv(BOUGHT, "x,buy,BTC,1,1,0,,"))
+    page = admin_client.post(admin_page(account), {"file": file}).content.decode()
+    assert "1 row is not accepted; nothing of the file was stored." in page
+    assert "line 3: time" in page
+    assert not Fill.objects.exists()
+
+
+def test_import_on_the_account_s_page_needs_the_permission(client: Client) -> None:
+    auditor = UserFactory(is_staff=True)
+    auditor.user_permissions.add(Permission.objects.get(codename="view_account"))
+    client.force_login(auditor)
+    account = make_account()
+    assert client.get(admin_page(account)).status_code == 403
+    auditor.user_permissions.add(Permission.objects.get(codename="add_fill"))
+    assert client.get(admin_page(account)).status_code == 200
+
+
+def test_documented_example_is_the_sample() -> None:
+    document = (settings.BASE_DIR / "docs" / "imports.md").read_text()
+    for line in (SAMPLES / "plain.csv").read_text().splitlines():
+        assert f"    {line}\n" in document

@@ -9,7 +9,7 @@ from apps.accounts.models import User
 from apps.trading.imports.table import MOST_BYTES
 from apps.trading.models import Account
 from apps.trading.services.accounts import default_account
-from apps.trading.services.import_fills import RowsRefused, import_fills
+from apps.trading.services.import_fills import bad_rows, import_fills
 from ohmycoins.core.errors import DomainError
 
 
@@ -27,13 +27,9 @@ class Command(BaseCommand):
         account = _account(options["user"], options["account"])
         try:
             done = import_fills(account.pk, _content(options["file"]), actor="import_fills")
-        except RowsRefused as error:
-            for row in error.detail["errors"]:
-                self.stderr.write(f"line {row['line']}: {row['message']}")
-            if more := error.detail["error_count"] - len(error.detail["errors"]):
-                self.stderr.write(f"and {more} more")
-            raise CommandError(error.message) from error
         except DomainError as error:
+            for row in bad_rows(error):
+                self.stderr.write(row)
             raise CommandError(error.message) from error
         self.stdout.write(
             f"{account}: imported {done.imported}, duplicates {done.duplicates}, skipped {done.skipped}"
