@@ -63,7 +63,7 @@ def _against_aud(
     total, rate, fee = numbers[TOTAL_AUD], numbers[RATE], _fee(numbers, AUD)
     sign = -1 if side == BUY else 1
     _agree(quantity, rate, Stated(total.value + sign * fee.value, total.slack + fee.slack))
-    paid = min(fee.value, total.value) if side == BUY else fee.value  # dust: a total of 0.00 is below its fee
+    paid = min(fee.value, total.value) if side == BUY else fee.value  # dust: a total of 0.00, a fee of 0.001
     paid = round_aud(paid)
     return ImportedFill(
         at, coin, side, TRADE, quantity, rate.value, round_aud(total.value) + sign * paid, paid
@@ -91,14 +91,15 @@ def _swap(
     at: datetime, coin: str, against: str, side: str, quantity: Decimal, numbers: dict[str, Stated]
 ) -> tuple[Entry, ...]:
     """Give the sale of the coin given and the purchase of the coin got, which cancel out in cash."""
-    total, fee = round_aud(numbers[TOTAL_AUD].value), round_aud(_fee(numbers, against).value)
-    value = total - fee if side == BUY else total + fee
-    if value < 0:
-        raise BadRow(f"{FEE_AUD} {plain(fee)!r}: at most {TOTAL_AUD}, {plain(total)}")
-    own = _at_value(at, coin, side, quantity, value, fee)
-    other = _at_value(
-        at, against, SELL if side == BUY else BUY, _other_quantity(against, quantity, numbers), total, ZERO
-    )
+    total, fee = numbers[TOTAL_AUD], _fee(numbers, against)
+    paid, cash = round_aud(fee.value), round_aud(total.value)
+    if side == BUY and fee.value - total.value > fee.slack + total.slack:
+        raise BadRow(f"{FEE_AUD} {plain(paid)!r}: at most {TOTAL_AUD}, {plain(cash)}")
+    if side == BUY:
+        paid = min(paid, cash)
+    own = _at_value(at, coin, side, quantity, cash - paid if side == BUY else cash + paid, paid)
+    other_side = SELL if side == BUY else BUY
+    other = _at_value(at, against, other_side, _other_quantity(against, quantity, numbers), cash, ZERO)
     return (own, other) if side == SELL else (other, own)
 
 

@@ -142,6 +142,14 @@ def test_second_coin_of_a_market_is_read_where_it_shows_most_digits(
     assert (sold.value_aud, sold.fee_aud, bought.value_aud, bought.fee_aud) == (20200, 0, 20000, 200)
 
 
+def test_dust_whose_fee_is_rounded_above_its_total_costs_the_total() -> None:
+    dust = order(market="BTC/ETH", total="30 ETH", total_aud="0", fee_aud="0.01", fee="")
+    sold, bought = rows(dust, header=ORDERS).entries
+    assert isinstance(sold, ImportedFill)
+    assert isinstance(bought, ImportedFill)
+    assert (sold.value_aud, bought.value_aud, bought.fee_aud) == (0, 0, 0)
+
+
 def test_fee_in_another_currency_or_that_disagrees_is_the_one_with_gst_in_it() -> None:
     without_gst = only(rows(order(fee="181.82 AUD"), header=ORDERS))
     assert (without_gst.fee_aud, without_gst.value_aud) == (200, 20000)

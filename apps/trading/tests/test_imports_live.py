@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from apps.ledgers.tests.factories import make_price
-from apps.pnl.models import Lot
 from apps.trading.models import Movement
 from apps.trading.services.days import begin_days
 from apps.trading.services.import_fills import Imported
@@ -24,7 +23,7 @@ def test_connected_account_keeps_what_its_venue_said() -> None:
     assert imported(account, csv(BOUGHT, SOLD)) == Imported(2, 0, 0)
     assert state(account) == {"AUD": D(1000), "BTC": D(3)}
     # Of three coins one is left of the purchase, two were there before.
-    lots = Lot.objects.order_by("acquired_at").values_list(
+    lots = account.lots.order_by("acquired_at").values_list(
         "acquired_at__year", "remaining_quantity", "cost_unknown"
     )
     assert list(lots) == [(2025, D(1), False), (2026, D(2), True)]
@@ -42,7 +41,7 @@ def test_price_of_the_opening_is_that_of_what_is_taken_off_it() -> None:
     make_price(bid=90_000, ask=90_000)
     imported(account, csv(BOUGHT))
     assert set(Movement.objects.filter(coin_type="BTC").values_list("unit_price", flat=True)) == {D(70_000)}
-    assert Lot.objects.get(movement__isnull=False).cost == 70_000
+    assert account.lots.get(movement__isnull=False).cost == 70_000
 
 
 def test_coin_that_the_venue_no_longer_held_is_gone_when_the_account_was_connected() -> None:
@@ -50,7 +49,7 @@ def test_coin_that_the_venue_no_longer_held_is_gone_when_the_account_was_connect
     connect(account, AUD="1000")
     imported(account, csv(BOUGHT))
     assert state(account) == {"AUD": D(1000)}
-    assert Lot.objects.get().remaining_quantity == 0
+    assert account.lots.get().remaining_quantity == 0
     assert sound(account)
 
 
@@ -69,7 +68,7 @@ def test_second_file_of_a_connected_account_is_taken_off_too() -> None:
     imported(account, csv(BOUGHT))
     imported(account, csv(BOUGHT, SOLD))
     assert state(account) == {"AUD": D(1000), "BTC": D(3)}
-    assert sum(Lot.objects.values_list("remaining_quantity", flat=True)) == 3
+    assert sum(account.lots.values_list("remaining_quantity", flat=True)) == 3
     assert sound(account)
 
 
@@ -82,7 +81,7 @@ def test_account_connected_after_an_import_opens_with_the_difference() -> None:
     assert [(row.coin_type, row.amount_aud, row.quantity) for row in opened] == [
         ("", D(33_015), 0), ("BTC", 0, 2), ("ETH", 0, -1),
     ]  # fmt: skip
-    assert sum(Lot.objects.values_list("remaining_quantity", flat=True)) == 3
+    assert sum(account.lots.values_list("remaining_quantity", flat=True)) == 3
     assert sound(account)
 
 

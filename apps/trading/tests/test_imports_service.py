@@ -5,12 +5,12 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.tests.factories import UserFactory
 from apps.ledgers.tests.factories import make_price
-from apps.pnl.models import Lot, Match
 from apps.trading.models import Account, Event, Fill, Movement
 from apps.trading.records import BUY
 from apps.trading.services.import_fills import Imported, RowsRefused
@@ -21,7 +21,7 @@ from apps.trading.tests.races import in_threads
 from ohmycoins.core.errors import Refused
 
 pytestmark = pytest.mark.django_db
-TALLY = [Fill, Movement, Event, Lot, Match]
+TALLY = [Fill, Movement, Event, *(apps.get_model("pnl", name) for name in ("Lot", "Match"))]
 
 
 def tally() -> list[int]:
@@ -59,7 +59,7 @@ def test_transfers_of_the_venue_s_export_move_coins_with_their_fee() -> None:
         imported=2, duplicates=0, skipped=1
     )
     assert state(account) == {"AUD": D(1000), "BTC": D("0.3995")}
-    assert Lot.objects.get().cost == 25_000
+    assert account.lots.get().cost == 25_000
     assert sound(account)
 
 
@@ -183,7 +183,7 @@ def test_one_file_imported_by_many_at_once_is_stored_once() -> None:
     assert state(account) == {"AUD": D(-30_015), "BTC": D(1)}
     assert (
         Fill.objects.count(),
-        Match.objects.count(),
+        account.matches.count(),
         Event.objects.filter(type="fills.imported").count(),
     ) == (2, 1, 1)
     assert sound(account)
