@@ -37,7 +37,7 @@ VIEW_ALL = [
 GROUPS: dict[str, list[str]] = {
     "auditors": VIEW_ALL,
     "operators": [
-        *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "trading.change_stop", "trading.add_volatilemarket",
+        *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "trading.change_stop", "trading.add_fill", "trading.add_volatilemarket",
         "trading.delete_volatilemarket", "trading.change_discrepancy", "pnl.add_taxrule", "django_celery_beat.change_periodictask",
     ],
     "live approvers": [*VIEW_ALL, "trading.activate_account"],

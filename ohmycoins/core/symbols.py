@@ -1,8 +1,8 @@
-"""Say what a coin's symbol looks like: upper case everywhere, such as BTC."""
+"""Say what a coin's symbol looks like: upper case everywhere, such as BTC; imported history has dots in some."""
 
 import re
 
-_SYMBOL = re.compile(r"[A-Z0-9]{1,20}\Z")
+_SYMBOL = re.compile(r"(?=.{1,20}\Z)[A-Z0-9]+(\.[A-Z0-9]+)*\Z", re.ASCII)
 
 
 def is_symbol(text: str) -> bool:

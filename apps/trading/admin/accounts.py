@@ -6,13 +6,19 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from unfold.contrib.filters.admin import RangeDateTimeFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from apps.accounts.models import User
 from apps.trading.admin.asking import AsksForReason
+from apps.trading.admin.forms import HistoryForm
+from apps.trading.imports.table import MOST_BYTES
 from apps.trading.models import Account, DayStart, Discrepancy, Holding, Limits, Movement
 from apps.trading.services.activation import PERMISSION, activate_account, deactivate_account
+from apps.trading.services.import_fills import bad_rows, import_fills
 from apps.trading.services.review import resolve_discrepancy
 from apps.trading.services.status import restore_account
 from ohmycoins.core.admin import FactAdmin, FactInline
@@ -46,13 +52,40 @@ class AccountAdmin(AsksForReason, FactAdmin):
     search_fields: ClassVar[tuple[str, ...]] = ("user__email", "name")
     inlines = (HoldingInline, LimitsInline, MovementInline)
     actions = ("activate", "restore", "deactivate")
+    actions_detail = ("import_history",)
 
     def has_activate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
 
+    def has_import_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("trading.add_fill")
+
     @display(description="status", label=LABELS)
     def state(self, account: Account) -> str:
         return account.status
+
+    @action(description="Import trade history", url_path="import", permissions=["import"], icon="upload_file")
+    def import_history(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask for a file and record what it says; bad rows are shown, and nothing is stored then."""
+        account = get_object_or_404(Account, pk=object_id)
+        page = reverse("admin:trading_account_change", args=[account.pk])
+        form = HistoryForm(request.POST or None, request.FILES or None)
+        if form.is_valid():
+            data = form.cleaned_data["file"].read(MOST_BYTES + 1)
+            try:
+                done = import_fills(account.pk, data, actor=f"user:{request.user.pk}")
+            except DomainError as error:
+                form.add_error(None, [error.message, *bad_rows(error)])
+            else:
+                messages.success(
+                    request,
+                    f"Imported {done.imported}, known before {done.duplicates}, skipped {done.skipped}.",
+                )
+                return redirect(page)
+        return TemplateResponse(request, "trading/ask.html", {
+            **self.admin_site.each_context(request), "opts": self.model._meta, "title": f"Import into {account}",
+            "form": form, "submit": "Import", "plan": None, "hidden": [], "action_url": request.path, "back": page,
+        })  # fmt: skip
 
     @admin.action(description="Activate", permissions=["activate"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -47,6 +48,15 @@ class StopForm(ReasonForm):
         if cleaned.get("liquidate") and cleaned.get("state") == HALTED:
             self.add_error("liquidate", "Nothing is sold while halted: choose reduce only.")
         return cleaned
+
+
+class HistoryForm(forms.Form):
+    """A file of trade history."""
+
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="CSV: time, side, coin, quantity, price, fee_aud, or one of CoinSpot's exports. Sent again it adds nothing.",
+    )  # fmt: skip
 
 
 class MarketForm(forms.ModelForm):

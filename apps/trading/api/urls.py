@@ -1,6 +1,6 @@
-"""Route `/floor/accounts`, `/floor/orders`, what holds them back, `/audit` and `/credentials`."""
+"""Route `/floor/accounts`, `/floor/orders`, `/floor/fills`, what holds them back, `/audit` and `/credentials`."""
 
-from apps.trading.api import audit_views, control_views, credential_views, safety_views, views
+from apps.trading.api import audit_views, control_views, credential_views, import_views, safety_views, views
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     route(f"floor/orders/{ID}", views.OrderView),
     route(f"floor/orders/{ID}/events", views.OrderEventsView),
     route(f"floor/orders/{ID}/cancel", views.OrderCancelView),
+    route("floor/fills/import", import_views.FillsImportView),
     route("audit/events", audit_views.EventsView),
     route("credentials/coinspot", credential_views.CredentialView),
     route("credentials/coinspot/validate", credential_views.CredentialValidateView),

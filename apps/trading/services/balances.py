@@ -30,9 +30,10 @@ RESTLESS = (Status.SUBMITTING, Status.UNKNOWN, Status.CANCELLING, Status.NEEDS_R
 
 
 def open_balances(account: Account, reading: Reading, now: datetime) -> None:
-    """Make the venue's balances the locked account's opening ones: its history begins here."""
-    for coin, amount in sorted((reading.balances or {}).items()):
-        if amount:
+    """Make the venue's balances the locked account's: what imported history does not explain, it opens with."""
+    theirs, ours = reading.balances or {}, _held(account)
+    for coin in sorted({*theirs, *ours}):
+        if amount := theirs.get(coin, ZERO) - ours.get(coin, ZERO):
             _move(account, "opening", coin, amount, at=reading.began_at, ref=f"opening:{coin}")
     account.connected_at = reading.began_at
     account.save(update_fields=["connected_at"])
@@ -70,6 +71,12 @@ def record_transfers(account: Account, reading: Reading, now: datetime) -> list[
     return doubtful
 
 
+def _held(account: Account) -> dict[str, Decimal]:
+    """Give what we say the account has, cash as AUD."""
+    holdings = Holding.objects.filter(account=account).values("coin_type").annotate(held=Sum("quantity"))
+    return {AUD: account.cash_aud} | {row["coin_type"]: row["held"] for row in holdings}
+
+
 def _move(account: Account, kind: str, coin: str, amount: Decimal, *, at: datetime, ref: str) -> None:
     cash, coins = (round_aud(amount), ZERO) if coin == AUD else (ZERO, amount)
     Movement.objects.create(
@@ -99,10 +106,7 @@ def compare_balances(account: Account, reading: Reading, now: datetime, *, actor
     """
     if reading.balances is None or not _is_quiet(account, reading):
         return
-    ours = {AUD: account.cash_aud} | {
-        row["coin_type"]: row["held"]
-        for row in Holding.objects.filter(account=account).values("coin_type").annotate(held=Sum("quantity"))
-    }
+    ours = _held(account)
     marks = marks_of({*ours, *reading.balances}) | {AUD: Decimal(1)}
     differing = {}
     for coin in sorted({*ours, *reading.balances}):

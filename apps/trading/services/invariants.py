@@ -76,7 +76,8 @@ TERMINAL_RESERVES = """
     WHERE status = ANY(%(terminal)s) AND (reserved_aud <> 0 OR reserved_quantity <> 0)
 """
 # Facts that no guard refuses, since the newest of our orders in flight was accepted: orders made elsewhere
-# and their fills, what was taken out, and orders that came back or were filled beyond what they reserved.
+# and their fills, imported history, what was taken out, and orders that came back or were filled beyond what
+# they reserved.
 # Without one of these, nothing but our own orders, each guarded, moved what is there. All orders in flight
 # are counted then, made elsewhere or not.
 RESERVED = """
@@ -99,10 +100,10 @@ RESERVED = """
       AND NOT EXISTS (SELECT FROM trading_movement m WHERE m.account_id = r.account_id
           AND m.recorded_at >= r.guarded_at AND (m.amount_aud < 0 OR m.quantity < 0))
       AND NOT EXISTS (
-          SELECT FROM trading_event e JOIN trading_order o ON o.id = e.order_id
+          SELECT FROM trading_event e LEFT JOIN trading_order o ON o.id = e.order_id
           WHERE e.account_id = r.account_id AND e.seq >= (
                 SELECT min(seq) FROM trading_event made WHERE made.order_id = r.newest)
-            AND (o.origin = 'external' OR 'needs_review' IN (e.from_status, e.to_status)
+            AND (e.type = 'fills.imported' OR o.origin = 'external' OR 'needs_review' IN (e.from_status, e.to_status)
                  OR e.from_status IN ('cancelled', 'not_placed', 'filled')))
 """.replace("{rounding}", ROUNDING_AUD)
 PATHS = """

@@ -63,9 +63,13 @@ STAKES = f"""
         coalesce(bool_or(status = 'needs_review' AND coin_type = %(coin)s), false)
     FROM flying
 """  # noqa: S608 - constants only
-# What came and went by no trade since then; coins at their price of that day or, without one, today's.
+IMPORTED = "fills.imported"
+# What came and went by no trade since then; coins at their price of that day or, without one, today's. An
+# import of history says itself by how much it would change the day's loss otherwise.
 MOVED = f"""
     SELECT coalesce(sum(m.amount_aud + round(m.quantity * coalesce(m.unit_price, {MARK}, 0), 8)), 0)
+        + (SELECT coalesce(sum((e.inputs ->> 'day_base_aud')::numeric), 0) FROM trading_event e
+           WHERE e.order_id IS NULL AND e.account_id = %(account)s AND e.type = '{IMPORTED}' AND e.at > %(since)s)
     FROM trading_movement m
     LEFT JOIN ledgers_latestprice p ON p.coin_type = m.coin_type AND p.market = 'AUD'
     WHERE m.account_id = %(account)s AND m.recorded_at > %(since)s
