@@ -7,7 +7,7 @@ TAX_YEAR = "floor/pnl/tax/(?P<financial_year>[^/]+)"
 
 urlpatterns = [
     route("floor/positions", views.PositionsView),
-    route(r"floor/positions/(?P<coin_type>[A-Za-z0-9]{1,20})", views.PositionView),
+    route(r"floor/positions/(?P<coin_type>[A-Za-z0-9.]{1,20})", views.PositionView),
     route("floor/portfolio", views.PortfolioView),
     route("floor/pnl/summary", views.PnlSummaryView),
     route("floor/pnl/by-coin", views.PnlByCoinView),

@@ -66,7 +66,8 @@ class PositionsView(APIView):
 class PositionView(APIView):
     @extend_schema(parameters=[ACCOUNT], responses=serializers.PositionSerializer)
     def get(self, request: Request, coin_type: str) -> Response:
-        held = positions(account_param(request), symbol(coin_type))
+        known = symbol(coin_type)
+        held = positions(account_param(request), known) if known else []
         if not held:
             raise NotFound(f"There is no position in {coin_type.upper()}.")
         return Response(serializers.PositionSerializer(held[0]).data)

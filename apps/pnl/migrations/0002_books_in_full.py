@@ -34,7 +34,8 @@ class Migration(migrations.Migration):
             name='GivenCost',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cost_aud', ohmycoins.core.fields.AudField(help_text='Of all the coins that came.')),
+                ('quantity', ohmycoins.core.fields.QuantityField(help_text='How many coins it was said of.')),
+                ('cost_aud', ohmycoins.core.fields.AudField(help_text='Of all of them.')),
                 ('acquired_at', models.DateTimeField(help_text='When they were bought; empty = when they came.', null=True)),
                 ('given_by', models.CharField(max_length=80)),
                 ('given_at', models.DateTimeField(default=ohmycoins.core.clock.now, editable=False)),

@@ -7,7 +7,7 @@ from django.db import models
 
 from apps.trading.models import Account, Fill, Movement
 from ohmycoins.core import clock
-from ohmycoins.core.fields import AudField, not_negative
+from ohmycoins.core.fields import AudField, QuantityField, not_negative
 from ohmycoins.core.money import plain
 
 
@@ -32,10 +32,14 @@ class BookingFailure(models.Model):
 
 
 class GivenCost(models.Model):
-    """What somebody says that coins cost which came by no purchase; the newest word counts."""
+    """What somebody says that coins cost which came by no purchase; the newest word counts.
+
+    As long as it is about so many coins: imported history may explain some of an opening balance later.
+    """
 
     movement = models.ForeignKey(Movement, models.PROTECT, related_name="given_costs")
-    cost_aud = AudField(help_text="Of all the coins that came.")
+    quantity = QuantityField(help_text="How many coins it was said of.")
+    cost_aud = AudField(help_text="Of all of them.")
     acquired_at = models.DateTimeField(null=True, help_text="When they were bought; empty = when they came.")
     given_by = models.CharField(max_length=80)
     given_at = models.DateTimeField(default=clock.now, editable=False)

@@ -11,17 +11,16 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
+from django.db import connection
 
 from apps.pnl import fifo
-from apps.pnl.models import BookingFailure, Closing, GivenCost, Lot, Match
+from apps.pnl.models import BookingFailure, GivenCost
 from apps.pnl.services.rollups import rebuild_sums
 from apps.trading.models import Account, Fill, Movement
 from apps.trading.records import BUY
 from ohmycoins.core.money import ZERO, round_aud
 
 log = structlog.get_logger(__name__)
-
-BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,9 @@ def rebuild_coin(account: Account, coin_type: str) -> None:
         fifo.Entry(number, source.algorithm_id, source.coming, source.quantity, source.amount)
         for number, source in enumerate(sources)
     )
-    for rows in (Match, Closing, Lot):
-        rows.objects.filter(account=account, coin_type=coin_type).delete()
-    lots = _write_lots(account, coin_type, sources, replay)
-    _write_closings(account, coin_type, sources, replay, lots)
+    _forget(account, coin_type)
+    lot_ids = _write_lots(account, coin_type, sources, replay)
+    _write_closings(account, coin_type, sources, replay, lot_ids)
     rebuild_sums(account, coin_type)
     BookingFailure.objects.filter(account=account, coin_type=coin_type).delete()
     log.info("book.rebuilt", account_id=account.pk, coin=coin_type, entries=len(sources))
@@ -95,7 +93,8 @@ def _movements(account: Account, coin_type: str) -> Iterable[Source]:
         yield _moved(openings[0], quantity, given.get(openings[0].pk))
 
 
-def _moved(movement: Movement, quantity: Decimal, given: GivenCost | None) -> Source:
+def _moved(movement: Movement, quantity: Decimal, said: GivenCost | None) -> Source:
+    given = said if said and said.quantity == quantity else None
     cost = given.cost_aud if given else round_aud(quantity * (movement.unit_price or ZERO))
     at = (given.acquired_at if given else None) or movement.occurred_at
     return Source(
@@ -105,51 +104,74 @@ def _moved(movement: Movement, quantity: Decimal, given: GivenCost | None) -> So
     )  # fmt: skip
 
 
+FORGET = tuple(
+    f"DELETE FROM {table} WHERE account_id = %s AND coin_type = %s"  # noqa: S608 - constants only
+    for table in ("pnl_match", "pnl_closing", "pnl_lot")
+)
+OF = "id, fill_id, movement_id, account_id, coin_type, algorithm_id, ledger, quantity, fee_aud"
+LOT = f"pnl_lot ({OF}, remaining_quantity, cost, remaining_cost, acquired_at, cost_unknown)"
+CLOSING = (
+    f"pnl_closing ({OF}, unmatched_quantity, unmatched_proceeds, proceeds, cost, realized_pnl, closed_at)"
+)
+MATCH = """pnl_match (closing_id, lot_id, account_id, coin_type, algorithm_id, ledger, quantity, cost, proceeds,
+                      realized_pnl, acquired_at, disposed_at)"""
+
+
+def _forget(account: Account, coin_type: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in FORGET:
+            cursor.execute(statement, [account.pk, coin_type])
+
+
 def _write_lots(
     account: Account, coin_type: str, sources: list[Source], replay: fifo.Replay
-) -> dict[int, Lot]:
-    lots = {
-        number: Lot(
-            **_of(account, coin_type, sources[number]), remaining_quantity=left.remaining_quantity,
-            cost=sources[number].amount or ZERO, remaining_cost=left.remaining_cost, acquired_at=sources[number].at,
-            cost_unknown=sources[number].cost_unknown,
-        )
-        for number, left in sorted(replay.lots.items())
-    }  # fmt: skip
-    Lot.objects.bulk_create(lots.values(), batch_size=BATCH)
-    return lots
+) -> dict[int, int]:
+    """Write the lots, oldest first; give the id of each by its source's number."""
+    ids = dict(zip(replay.lots, _new_ids("pnl_lot", len(replay.lots)), strict=True))
+    _copy(LOT, (
+        (*_of(lot_id, account, coin_type, source), left.remaining_quantity, source.amount, left.remaining_cost,
+         source.at, source.cost_unknown)
+        for number, lot_id in ids.items()
+        for source, left in [(sources[number], replay.lots[number])]
+    ))  # fmt: skip
+    return ids
 
 
 def _write_closings(
-    account: Account, coin_type: str, sources: list[Source], replay: fifo.Replay, lots: dict[int, Lot]
+    account: Account, coin_type: str, sources: list[Source], replay: fifo.Replay, lot_ids: dict[int, int]
 ) -> None:
-    closings = {
-        number: Closing(
-            **_of(account, coin_type, sources[number]), unmatched_quantity=closing.unmatched_quantity,
-            unmatched_proceeds=closing.unmatched_proceeds, proceeds=closing.proceeds, cost=closing.cost,
-            realized_pnl=closing.realized_pnl, closed_at=sources[number].at,
-        )
+    ids = dict(zip(replay.closings, _new_ids("pnl_closing", len(replay.closings)), strict=True))
+    _copy(CLOSING, (
+        (*_of(ids[number], account, coin_type, sources[number]), closing.unmatched_quantity, closing.unmatched_proceeds,
+         closing.proceeds, closing.cost, closing.realized_pnl, sources[number].at)
         for number, closing in replay.closings.items()
-    }  # fmt: skip
-    Closing.objects.bulk_create(closings.values(), batch_size=BATCH)
-    Match.objects.bulk_create(
-        (
-            Match(
-                closing=row, lot=lots[part.lot.id], account=account, coin_type=coin_type,
-                algorithm_id=part.lot.book, ledger=lots[part.lot.id].ledger, quantity=part.quantity, cost=part.cost,
-                proceeds=part.proceeds, realized_pnl=part.realized_pnl,
-                acquired_at=lots[part.lot.id].acquired_at, disposed_at=row.closed_at,
-            )
-            for number, row in closings.items()
-            for part in replay.closings[number].slices
-        ),
-        batch_size=BATCH,
+    ))  # fmt: skip
+    _copy(MATCH, (
+        (ids[number], lot_ids[part.lot.id], account.pk, coin_type, lot.algorithm_id, lot.ledger, part.quantity, part.cost,
+         part.proceeds, part.realized_pnl, lot.at, sources[number].at)
+        for number, closing in replay.closings.items()
+        for part in closing.slices
+        for lot in [sources[part.lot.id]]
+    ))  # fmt: skip
+
+
+def _of(row_id: int, account: Account, coin_type: str, source: Source) -> tuple[Any, ...]:
+    """Give the columns that lots and closings share, as OF names them."""
+    return (
+        row_id, source.fill_id, source.movement_id, account.pk, coin_type, source.algorithm_id, source.ledger,
+        source.quantity, source.fee_aud,
     )  # fmt: skip
 
 
-def _of(account: Account, coin_type: str, source: Source) -> dict[str, Any]:
-    return {
-        "fill_id": source.fill_id, "movement_id": source.movement_id, "account": account, "coin_type": coin_type,
-        "algorithm_id": source.algorithm_id, "ledger": source.ledger, "quantity": source.quantity,
-        "fee_aud": source.fee_aud,
-    }  # fmt: skip
+def _new_ids(table: str, count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
+        )
+        return [new_id for (new_id,) in cursor.fetchall()]
+
+
+def _copy(into: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

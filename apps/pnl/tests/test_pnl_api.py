@@ -36,7 +36,8 @@ def test_position_has_every_promised_field(api: APIClient, account: Account, clo
     }  # fmt: skip
     assert api.get(f"{FLOOR}/positions").json() == [expected]
     assert api.get(f"{FLOOR}/positions/btc").json() == expected
-    assert api.get(f"{FLOOR}/positions/ETH").status_code == 404
+    for unknown in ("ETH", "BTC.", "..", "NOVN.SW"):
+        assert api.get(f"{FLOOR}/positions/{unknown}").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -182,13 +182,27 @@ def test_newest_given_cost_counts_and_may_move_the_lot_back() -> None:
     record(account, happening(20, "in", "1", "900"))
     movement = Movement.objects.get(coin_type="BTC")
     for cost, acquired_at in ((1, None), (300, START - timedelta(days=400))):
-        GivenCost.objects.create(movement=movement, cost_aud=cost, acquired_at=acquired_at, given_by="tests")
+        GivenCost.objects.create(
+            movement=movement, quantity=1, cost_aud=cost, acquired_at=acquired_at, given_by="tests"
+        )
     with transaction.atomic():
         rebuild_coin(account, "BTC")
     first = Lot.objects.oldest_first()[0]
     assert (first.cost, first.cost_unknown, first.acquired_at) == (300, False, START - timedelta(days=400))
     record(account, happening(30, "sell", "1", "1000"))
     assert Closing.objects.get().realized_pnl == 700
+
+
+@pytest.mark.django_db
+def test_cost_that_was_given_for_other_coins_does_not_count() -> None:
+    account = make_account(cash="0")
+    record(account, happening(20, "in", "1", "900"))
+    GivenCost.objects.create(
+        movement=Movement.objects.get(coin_type="BTC"), quantity=2, cost_aud=5, given_by="tests"
+    )
+    with transaction.atomic():
+        rebuild_coin(account, "BTC")
+    assert (Lot.objects.get().cost, Lot.objects.get().cost_unknown) == (900, True)
 
 
 @pytest.mark.django_db
