@@ -245,7 +245,9 @@ def test_coins_that_came_without_a_cost_are_flagged(account: Account) -> None:
 
 def test_cost_and_day_that_somebody_gave_count(account: Account) -> None:
     came = move(account, "2025-08-01", "1", "100")
-    GivenCost.objects.create(movement=came, cost_aud=20, acquired_at=instant("2020-01-05"), given_by="tests")
+    GivenCost.objects.create(
+        movement=came, quantity=1, cost_aud=20, acquired_at=instant("2020-01-05"), given_by="tests"
+    )
     fill(account, "sell", "2025-09-01", "1", "150")
     book(account)
     (row,) = report(account).disposals
