@@ -65,13 +65,14 @@ def as_of_param(request: Request) -> datetime | None:
     return instant
 
 
-def id_param(request: Request, name: str) -> int | None:
-    """Read an optional id from the query. Raises Invalid."""
+def id_param(request: Request, name: str, *, or_else: str = "") -> int | None:
+    """Read an optional id from the query; `or_else` is what the caller takes too. Raises Invalid."""
     text = request.query_params.get(name)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise Invalid(f"{name}={text!r} is not an id: a whole number")
+        also = f", or {or_else}" if or_else else ""
+        raise Invalid(f"{name}={text!r} is not an id: a whole number{also}")
     return int(text)
 
 

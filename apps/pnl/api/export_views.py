@@ -1,0 +1,112 @@
+"""Serve `/floor/pnl/export.csv` and `/floor/pnl/export.xlsx`: the rows of the lists, all of them, oldest first."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, islice
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import FileResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from apps.pnl.api.listings import LOTS, MATCHES, TRADES, UNMATCHED, Listing, refuse_others
+from apps.pnl.periods import local_day
+from apps.pnl.services.export import MOST_ROWS, ROWS_AT_ONCE, Column, TooManyRows, write_csv, write_xlsx
+from apps.trading.api.views import account_param
+from apps.trading.models import Account
+from ohmycoins.core import clock
+from ohmycoins.core.api.fields import InstantField
+from ohmycoins.core.api.params import choice_param
+
+LISTINGS = {"matches": MATCHES, "lots": LOTS, "trades": TRADES, "unmatched": UNMATCHED}
+ROWS = OpenApiParameter("rows", enum=list(LISTINGS), default="matches")
+PARAMETERS = list(
+    {
+        parameter.name: parameter
+        for listing in LISTINGS.values()
+        for parameter in (ROWS, *listing.parameters)
+    }.values()
+)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class ErrorsAsJson(DefaultContentNegotiation):
+    """Answer with the file whatever the client says it accepts, and with JSON where there is none."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return JSONRenderer(), JSONRenderer.media_type
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What a request asks to be exported."""
+
+    rows: QuerySet[Any]
+    columns: list[Column]
+    name: str
+    file_name: str
+    """Without its ending."""
+
+
+class ExportCsvView(APIView):
+    """Stream the rows as CSV."""
+
+    content_negotiation_class = ErrorsAsJson
+
+    @extend_schema(parameters=PARAMETERS, responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponseBase:
+        export = _asked_for(request)
+        lines = write_csv(export.columns, export.rows.iterator(chunk_size=ROWS_AT_ONCE))
+        begun = list(islice(lines, 2))  # header and first rows: what fails by now is answered as an error
+        return StreamingHttpResponse(
+            chain(begun, lines), content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": content_disposition_header(True, f"{export.file_name}.csv")},
+        )  # fmt: skip
+
+
+class ExportXlsxView(APIView):
+    """Write the rows into a workbook, then send it."""
+
+    content_negotiation_class = ErrorsAsJson
+
+    @extend_schema(parameters=PARAMETERS, responses={(200, XLSX): OpenApiTypes.BINARY})
+    def get(self, request: Request) -> HttpResponseBase:
+        export = _asked_for(request)
+        if export.rows[: MOST_ROWS + 1].count() > MOST_ROWS:  # before minutes are spent on writing them
+            raise TooManyRows
+        rows = export.rows.iterator(chunk_size=ROWS_AT_ONCE)
+        file = write_xlsx(export.columns, rows, name=export.name)
+        return FileResponse(file, as_attachment=True, filename=f"{export.file_name}.xlsx", content_type=XLSX)
+
+
+def _asked_for(request: Request) -> Export:
+    name = choice_param(request, "rows", LISTINGS) or "matches"
+    listing = LISTINGS[name]
+    refuse_others(request, listing.parameters, "rows")
+    account = account_param(request)
+    rows = listing.chosen(request, account).order_by(listing.instant, "id")
+    return Export(rows, _columns(listing), name, _file_name(account, name))
+
+
+def _columns(listing: Listing) -> list[Column]:
+    """Give what a list shows as columns, in its order."""
+    return [
+        Column(name, attrgetter(field.source or name), isinstance(field, InstantField))
+        for name, field in listing.serializer().fields.items()
+    ]
+
+
+def _file_name(account: Account, name: str) -> str:
+    today = local_day(clock.now(), account.timezone)
+    return f"{slugify(account.name) or f'account-{account.pk}'}-{name}-{today}"
