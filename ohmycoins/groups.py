@@ -28,6 +28,8 @@ VIEW_ALL = [
     "pnl.view_dailytotal",
     "pnl.view_bookingfailure",
     "pnl.view_taxrule",
+    "pnl.view_givencost",
+    "pnl.view_equitysnapshot",
     "django_celery_beat.view_periodictask",
 ]
 
@@ -35,7 +37,8 @@ GROUPS: dict[str, list[str]] = {
     "auditors": VIEW_ALL,
     "operators": [
         *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "trading.change_stop", "trading.add_volatilemarket",
-        "trading.delete_volatilemarket", "trading.change_discrepancy", "pnl.add_taxrule", "django_celery_beat.change_periodictask",
+        "trading.delete_volatilemarket", "trading.change_discrepancy", "pnl.add_taxrule", "pnl.add_givencost",
+        "django_celery_beat.change_periodictask",
     ],
     "live approvers": [*VIEW_ALL, "trading.activate_account"],
     "user managers": ["accounts.view_user", "accounts.add_user", "accounts.change_user", "knox.view_authtoken",

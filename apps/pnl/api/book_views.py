@@ -33,8 +33,7 @@ class ListingView(ListAPIView[Any]):
         return self.listing.serializer
 
     def get_queryset(self) -> QuerySet[Any]:
-        refuse_others(self.request, self.listing.parameters, *PAGING)
-        return self.listing.chosen(self.request, account_param(self.request))
+        return self.listing.chosen(self.request, account_param(self.request), *PAGING)
 
 
 @extend_schema(parameters=TRADES.parameters)

@@ -18,7 +18,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apps.pnl.api.listings import LOTS, MATCHES, TRADES, UNMATCHED, Listing, refuse_others
+from apps.pnl.api.listings import LOTS, MATCHES, TRADES, UNMATCHED, Listing
 from apps.pnl.periods import local_day
 from apps.pnl.services.export import MOST_ROWS, ROWS_AT_ONCE, Column, TooManyRows, write_csv, write_xlsx
 from apps.trading.api.views import account_param
@@ -92,10 +92,8 @@ class ExportXlsxView(APIView):
 
 def _asked_for(request: Request) -> Export:
     name = choice_param(request, "rows", LISTINGS) or "matches"
-    listing = LISTINGS[name]
-    refuse_others(request, listing.parameters, "rows")
-    account = account_param(request)
-    rows = listing.chosen(request, account).order_by(listing.instant, "id")
+    listing, account = LISTINGS[name], account_param(request)
+    rows = listing.chosen(request, account, "rows").order_by(listing.instant, "id")
     return Export(rows, _columns(listing), name, _file_name(account, name))
 
 

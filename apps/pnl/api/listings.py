@@ -40,11 +40,12 @@ class Listing:
     def parameters(self) -> list[OpenApiParameter]:
         return [ACCOUNT, *PERIOD, *self.filters]
 
-    def chosen(self, request: Request, account: Account) -> QuerySet[Any]:
-        """Give the account's rows that the query asks for, in no order. Raises Invalid.
+    def chosen(self, request: Request, account: Account, *more: str) -> QuerySet[Any]:
+        """Give the account's rows that the query asks for, in no order.
 
-        Parameters that the list does not have must have been refused before.
+        Raises Invalid, also for a parameter that is neither the list's nor one of `more`.
         """
+        refuse_others(request, self.parameters, *more)
         rows = self.rows().filter(account=account, **scope_param(request).filters)
         start, end = instants(*period_params(request), account.timezone)
         rows = rows if start is None else rows.filter(**{f"{self.instant}__gte": start})
