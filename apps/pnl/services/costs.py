@@ -7,6 +7,7 @@ import structlog
 from django.db import transaction
 
 from apps.pnl.models import GivenCost, Lot
+from apps.pnl.services.equity import revalue
 from apps.pnl.services.rebuild import rebuild_coin
 from apps.trading.models import Account, Event, Movement
 from ohmycoins.core import clock
@@ -27,7 +28,7 @@ class CostIsKnown(Refused):
 
 @transaction.atomic
 def give_cost(lot: Lot, *, cost_aud: Decimal, actor: str, acquired_at: datetime | None = None) -> Lot:
-    """Record what all coins of a lot that came by a movement cost, and keep the coin's book anew with it.
+    """Record what all coins of a lot that came by a movement cost; keep the coin's book, and past values, anew with it.
 
     Without `acquired_at` they were acquired when they came. Locks the account. Gives the lot as it then
     is, under a new id; the same words again change nothing. Raises CostIsKnown, Refused when they came
@@ -41,14 +42,17 @@ def give_cost(lot: Lot, *, cost_aud: Decimal, actor: str, acquired_at: datetime 
     account = Account.objects.locked().get(pk=lot.account_id)
     movement = Movement.objects.get(pk=lot.movement_id)
     _check(acquired_at, movement)
-    lots = Lot.objects.filter(movement=movement)
-    if not lots.exists():
+    before = Lot.objects.filter(movement=movement).first()
+    if before is None:
         raise Conflict(f"Lot {lot.pk} is gone: its coins are booked otherwise now. List the lots again.")
     last = GivenCost.objects.filter(movement=movement).order_by("pk").last()
-    if last is None or (last.cost_aud, last.acquired_at) != (cost_aud, acquired_at):
-        _record(account, movement, cost_aud, acquired_at, actor)
-        rebuild_coin(account, movement.coin_type)
-    return lots.get()
+    if last is not None and (last.cost_aud, last.acquired_at) == (cost_aud, acquired_at):
+        return before
+    _record(account, movement, cost_aud, acquired_at, actor)
+    rebuild_coin(account, movement.coin_type)
+    after = Lot.objects.get(movement=movement)
+    revalue(account, min(before.acquired_at, after.acquired_at))
+    return after
 
 
 def _check(acquired_at: datetime | None, movement: Movement) -> None:

@@ -104,7 +104,7 @@ def _write_sheet(
 
 
 def _write_cell(sheet: Worksheet, row: int, place: int, value: Any, date: Any) -> None:
-    if value is None:
+    if value in (None, ""):
         return
     if isinstance(value, bool):
         sheet.write_boolean(row, place, value)
