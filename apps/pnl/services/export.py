@@ -2,7 +2,8 @@
 
 A spreadsheet runs a text as a formula when it begins with certain characters, and some of our texts are
 other people's (a venue's id of a fill). In CSV such a text gets an apostrophe in front, which makes it text;
-an XLSX says itself that a cell is text.
+an XLSX says itself that a cell is text. XlsxWriter takes a text between <r> and </r> for markup of its own and
+does not escape it: it gets an apostrophe too.
 
 A spreadsheet holds a number as a double, of which 15 significant digits are exact. Numbers of up to 15 are
 numbers in XLSX; longer ones are text there, so that no digit is lost. CSV has every digit of every number.
@@ -28,6 +29,7 @@ MOST_ROWS = 1_048_575
 """What an XLSX sheet holds beneath its header (Microsoft, Excel specifications and limits)."""
 EXACT_DIGITS = 15
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+MARKUP = "<r>"
 
 
 class TooManyRows(Refused):
@@ -113,7 +115,8 @@ def _write_cell(sheet: Worksheet, row: int, place: int, value: Any, date: Any) -
     elif isinstance(value, int | Decimal) and _is_exact(Decimal(value)):
         sheet.write_number(row, place, value)  # a Decimal is written digit by digit
     else:
-        sheet.write_string(row, place, _plainly(value))
+        text = _plainly(value)
+        sheet.write_string(row, place, f"'{text}" if text.startswith(MARKUP) else text)
 
 
 def _is_exact(number: Decimal) -> bool:

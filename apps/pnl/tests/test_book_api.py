@@ -191,6 +191,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(api: APIClient, account: 
     ("query", "says"),
     [("algorithm_id=x", "a whole number, or manual"), ("algorithm_id=-1", "manual"), ("coin_type=%20", "such as BTC"),
      ("start_date=soon", "ISO 8601"), ("start_date=2026-03-02&end_date=2026-03-01", "lies after"),
+     ("end_date=9999-12-31", "years 1900 to 9998"), ("start_date=0001-01-01T00:00:00Z", "years 1900 to 9998"),
      ("page_size=501", "from 1 to 500"), ("ordering=price", "accepted: "), ("cursor=x", "cursor"),
      ("start=2026-03-01", "accepted: account, start_date, end_date, coin_type, algorithm_id"), ("account=x", "account")],
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
@@ -157,6 +157,12 @@ def test_formulas_in_texts_stay_text(api: APIClient, account: Account) -> None:
         assert not [name for name in archive.namelist() if "hyperlink" in name.lower()]
 
 
+def test_markup_in_texts_stays_text() -> None:
+    evil = '<r><t>x</t></r></is></c><c r="B2"><f>1+1</f></c><c r="C2" t="inlineStr"><is><r><t>y</t></r>'
+    with write_xlsx([Column("text", str)], [evil, "<b>&amp;</b>"], name="x") as file:
+        assert read_xlsx(file) == [["text"], [f"'{evil}"], ["<b>&amp;</b>"]]
+
+
 def test_negative_numbers_get_no_apostrophe(api: APIClient, user: User, clock: Any) -> None:
     account = make_account(user)
     record_fill(account)
@@ -296,6 +302,30 @@ def test_queries_do_not_grow_with_rows(
             for ending, count in (("csv", 2), ("xlsx", 3)):
                 with django_assert_num_queries(count):
                     body(api.get(f"{PNL}/export.{ending}?rows={rows}"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_export_given_up_halfway_leaves_no_cursor_open(api: APIClient, user: User) -> None:
+    account = make_account(user)
+    Fill.objects.bulk_create(
+        Fill(
+            account=account, coin_type="BTC", side="buy", quantity=1, price=1, value_aud=1, executed_at=NOON,
+            venue_fill_id=str(number),
+        )
+        for number in range(2 * export.ROWS_AT_ONCE + 1)
+    )  # fmt: skip
+
+    def open_cursors() -> list[bool]:
+        """Tell of each whether it outlives its transaction: a slow reader holds none open."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT is_holdable FROM pg_cursors")
+            return [row[0] for row in cursor.fetchall()]
+
+    answer = api.get(f"{PNL}/export.csv?rows=trades")
+    next(iter(answer))
+    assert open_cursors() == [True]
+    answer.close()
+    assert open_cursors() == []
 
 
 def test_csv_is_given_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
