@@ -1,6 +1,5 @@
 """Serve `/floor/pnl/export.csv` and `/floor/pnl/export.xlsx`: the rows of the lists, all of them, oldest first."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import attrgetter
@@ -13,8 +12,6 @@ from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -25,27 +22,14 @@ from apps.trading.api.views import account_param
 from apps.trading.models import Account
 from ohmycoins.core import clock
 from ohmycoins.core.api.fields import InstantField
+from ohmycoins.core.api.negotiation import ByPath
 from ohmycoins.core.api.params import choice_param
 
 LISTINGS = {"matches": MATCHES, "lots": LOTS, "trades": TRADES, "unmatched": UNMATCHED}
 ROWS = OpenApiParameter("rows", enum=list(LISTINGS), default="matches")
-PARAMETERS = list(
-    {
-        parameter.name: parameter
-        for listing in LISTINGS.values()
-        for parameter in (ROWS, *listing.parameters)
-    }.values()
-)
+FILTERS = {parameter.name: parameter for listing in LISTINGS.values() for parameter in listing.parameters}
+PARAMETERS = [ROWS, *FILTERS.values()]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-class ErrorsAsJson(DefaultContentNegotiation):
-    """Answer with the file whatever the client says it accepts, and with JSON where there is none."""
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return JSONRenderer(), JSONRenderer.media_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +46,7 @@ class Export:
 class ExportCsvView(APIView):
     """Stream the rows as CSV."""
 
-    content_negotiation_class = ErrorsAsJson
+    content_negotiation_class = ByPath
 
     @extend_schema(parameters=PARAMETERS, responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponseBase:
@@ -78,7 +62,7 @@ class ExportCsvView(APIView):
 class ExportXlsxView(APIView):
     """Write the rows into a workbook, then send it."""
 
-    content_negotiation_class = ErrorsAsJson
+    content_negotiation_class = ByPath
 
     @extend_schema(parameters=PARAMETERS, responses={(200, XLSX): OpenApiTypes.BINARY})
     def get(self, request: Request) -> HttpResponseBase:

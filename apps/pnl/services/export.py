@@ -21,6 +21,7 @@ from typing import IO, Any
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from ohmycoins.core.cells import cell
 from ohmycoins.core.errors import Refused
 from ohmycoins.core.money import plain
 
@@ -28,7 +29,6 @@ ROWS_AT_ONCE = 1000
 MOST_ROWS = 1_048_575
 """What an XLSX sheet holds beneath its header (Microsoft, Excel specifications and limits)."""
 EXACT_DIGITS = 15
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 MARKUP = "<r>"
 
 
@@ -65,7 +65,7 @@ def write_csv(columns: Sequence[Column], rows: Iterable[Any]) -> Iterator[str]:
     yield writer.writerow([column.name for column in columns])
     remaining = iter(rows)
     while batch := list(islice(remaining, ROWS_AT_ONCE)):
-        yield "".join(writer.writerow([_text(column.get(row)) for column in columns]) for row in batch)
+        yield "".join(writer.writerow([cell(column.get(row)) for column in columns]) for row in batch)
 
 
 def write_xlsx(columns: Sequence[Column], rows: Iterable[Any], *, name: str) -> IO[bytes]:
@@ -90,10 +90,8 @@ def write_xlsx(columns: Sequence[Column], rows: Iterable[Any], *, name: str) -> 
 def _write_sheet(
     workbook: Workbook, sheet: Worksheet, columns: Sequence[Column], rows: Iterable[Any]
 ) -> None:
-    head, date = (
-        workbook.add_format({"bold": True}),
-        workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
-    )
+    head = workbook.add_format({"bold": True})
+    date = workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
     sheet.set_column(0, len(columns) - 1, 20)
     sheet.freeze_panes(1, 0)
     for place, column in enumerate(columns):
@@ -115,29 +113,9 @@ def _write_cell(sheet: Worksheet, row: int, place: int, value: Any, date: Any) -
     elif isinstance(value, int | Decimal) and _is_exact(Decimal(value)):
         sheet.write_number(row, place, value)  # a Decimal is written digit by digit
     else:
-        text = _plainly(value)
+        text = plain(value) if isinstance(value, Decimal) else str(value)
         sheet.write_string(row, place, f"'{text}" if text.startswith(MARKUP) else text)
 
 
 def _is_exact(number: Decimal) -> bool:
     return len(number.normalize().as_tuple().digits) <= EXACT_DIGITS
-
-
-def _text(value: Any) -> str:
-    text = _plainly(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
-
-
-def _plainly(value: Any) -> str:
-    """Write a value as the API does."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case Decimal():
-            return plain(value)
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case _:
-            return str(value)
