@@ -1,5 +1,7 @@
 """Serve `/floor/pnl/export.csv` and `/floor/pnl/export.xlsx`: the rows of the lists, all of them, oldest first."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import attrgetter
@@ -42,6 +44,28 @@ class Export:
     file_name: str
     """Without its ending."""
 
+    def read(self) -> Any:
+        """Give the rows by a server-side cursor; who reads them closes them.
+
+        A cursor left to the garbage collector may be closed while its connection waits for another query, and
+        psycopg then waits for itself, forever.
+        """
+        return self.rows.iterator(chunk_size=ROWS_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Lines, and the rows that they are made of, which the response closes with itself."""
+
+    lines: Iterator[str]
+    rows: Any
+
+    def __iter__(self) -> Iterator[str]:
+        return self.lines
+
+    def close(self) -> None:
+        self.rows.close()
+
 
 class ExportCsvView(APIView):
     """Stream the rows as CSV."""
@@ -51,10 +75,11 @@ class ExportCsvView(APIView):
     @extend_schema(parameters=PARAMETERS, responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponseBase:
         export = _asked_for(request)
-        lines = write_csv(export.columns, export.rows.iterator(chunk_size=ROWS_AT_ONCE))
+        rows = export.read()
+        lines = write_csv(export.columns, rows)
         begun = list(islice(lines, 2))  # header and first rows: what fails by now is answered as an error
         return StreamingHttpResponse(
-            chain(begun, lines), content_type="text/csv; charset=utf-8",
+            _Stream(chain(begun, lines), rows), content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": content_disposition_header(True, f"{export.file_name}.csv")},
         )  # fmt: skip
 
@@ -69,8 +94,8 @@ class ExportXlsxView(APIView):
         export = _asked_for(request)
         if export.rows[: MOST_ROWS + 1].count() > MOST_ROWS:  # before minutes are spent on writing them
             raise TooManyRows
-        rows = export.rows.iterator(chunk_size=ROWS_AT_ONCE)
-        file = write_xlsx(export.columns, rows, name=export.name)
+        with closing(export.read()) as rows:
+            file = write_xlsx(export.columns, rows, name=export.name)
         return FileResponse(file, as_attachment=True, filename=f"{export.file_name}.xlsx", content_type=XLSX)
 
 

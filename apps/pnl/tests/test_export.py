@@ -5,6 +5,7 @@ import io
 import zipfile
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -304,8 +305,9 @@ def test_queries_do_not_grow_with_rows(
                     body(api.get(f"{PNL}/export.{ending}?rows={rows}"))
 
 
-@pytest.mark.django_db(transaction=True)
-def test_export_given_up_halfway_leaves_no_cursor_open(api: APIClient, user: User) -> None:
+@pytest.fixture
+def long_account(user: User, transactional_db: None) -> Account:
+    """Give an account of more rows than are read at once."""
     account = make_account(user)
     Fill.objects.bulk_create(
         Fill(
@@ -314,18 +316,48 @@ def test_export_given_up_halfway_leaves_no_cursor_open(api: APIClient, user: Use
         )
         for number in range(2 * export.ROWS_AT_ONCE + 1)
     )  # fmt: skip
+    return account
 
-    def open_cursors() -> list[bool]:
-        """Tell of each whether it outlives its transaction: a slow reader holds none open."""
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT is_holdable FROM pg_cursors")
-            return [row[0] for row in cursor.fetchall()]
 
+def open_cursors() -> list[bool]:
+    """Tell of each whether it outlives its transaction, so that a slow reader holds none open."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT is_holdable FROM pg_cursors")
+        return [row[0] for row in cursor.fetchall()]
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+def test_csv_given_up_halfway_leaves_no_cursor_to_the_garbage_collector(
+    api: APIClient, long_account: Account, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    kept = []  # as something in a cycle of references would be
+
+    def keeping(columns: Any, rows: Any) -> Any:
+        kept.append(rows)
+        return write_csv(columns, rows)
+
+    monkeypatch.setattr("apps.pnl.api.export_views.write_csv", keeping)
     answer = api.get(f"{PNL}/export.csv?rows=trades")
-    next(iter(answer))
-    assert open_cursors() == [True]
+    list(islice(answer, parts))
+    assert (len(kept), open_cursors()) == (1, [True])
     answer.close()
     assert open_cursors() == []
+
+
+def test_xlsx_that_fails_leaves_no_cursor_to_the_garbage_collector(
+    api: APIClient, long_account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = []
+
+    class Kept(export.TooManyRows):
+        def __init__(self) -> None:
+            super().__init__()
+            kept.append(self)  # its traceback has the rows
+
+    monkeypatch.setattr(export, "MOST_ROWS", 5)
+    monkeypatch.setattr(export, "TooManyRows", Kept)
+    assert api.get(f"{PNL}/export.xlsx?rows=trades").status_code == 422
+    assert (len(kept), open_cursors()) == (1, [])
 
 
 def test_csv_is_given_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
