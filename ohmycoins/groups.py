@@ -37,8 +37,9 @@ VIEW_ALL = [
 GROUPS: dict[str, list[str]] = {
     "auditors": VIEW_ALL,
     "operators": [
-        *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "trading.change_stop", "trading.add_fill", "trading.add_volatilemarket",
-        "trading.delete_volatilemarket", "trading.change_discrepancy", "pnl.add_taxrule", "django_celery_beat.change_periodictask",
+        *VIEW_ALL, "ledgers.operate_source", "trading.change_order", "trading.change_stop", "trading.add_fill",
+        "trading.add_volatilemarket", "trading.delete_volatilemarket", "trading.change_discrepancy", "pnl.add_taxrule",
+        "pnl.add_givencost", "django_celery_beat.change_periodictask",
     ],
     "live approvers": [*VIEW_ALL, "trading.activate_account"],
     "user managers": ["accounts.view_user", "accounts.add_user", "accounts.change_user", "knox.view_authtoken",

@@ -2,24 +2,98 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
-from apps.pnl.models import BookingFailure, Closing, DailyTotal, Lot, Match, Position, TaxRule
+from apps.pnl.models import (
+    BookingFailure,
+    Closing,
+    DailyTotal,
+    EquitySnapshot,
+    GivenCost,
+    Lot,
+    Match,
+    Position,
+    TaxRule,
+)
+from apps.pnl.services.costs import give_cost
 from apps.pnl.services.tax_rules import add_tax_rule
 from ohmycoins.core.admin import FactAdmin, ReadOnly
+from ohmycoins.core.errors import DomainError
+from ohmycoins.core.money import plain
+
+
+class CostForm(forms.Form):
+    """What coins cost that came by no purchase."""
+
+    cost_aud = forms.DecimalField(
+        min_value=0, max_digits=28, decimal_places=8, label="Cost in A$", widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Of all the coins of the lot.",
+    )  # fmt: skip
+    acquired_at = forms.DateTimeField(
+        required=False, label="Bought at (UTC)", widget=UnfoldAdminTextInputWidget,
+        help_text="Such as 2024-01-31 09:30; empty = when they came.",
+    )  # fmt: skip
+
+
+class UnmatchedFilter(admin.SimpleListFilter):
+    """Find what went without a lot that says where it came from."""
+
+    title = parameter_name = "unmatched"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Closing]) -> QuerySet[Closing]:
+        if self.value() == "yes":
+            return queryset.filter(unmatched_quantity__gt=0)
+        return queryset.filter(unmatched_quantity=0) if self.value() == "no" else queryset
 
 
 @admin.register(Lot)
 class LotAdmin(FactAdmin):
     list_display = (
         "id", "account", "coin_type", "quantity", "remaining_quantity", "cost", "remaining_cost", "acquired_at",
+        "cost_unknown",
     )  # fmt: skip
-    list_filter = (("acquired_at", RangeDateTimeFilter),)
+    list_filter = ("cost_unknown", ("acquired_at", RangeDateTimeFilter))
     list_select_related = ("account",)
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type", "account__user__email")
     ordering = ("-id",)
+    actions_detail = ("give_cost",)
+
+    def has_give_cost_permission(self, request: HttpRequest, object_id: int | str | None = None) -> bool:
+        """Offer it on coins that came by no purchase only, to those who may say what they cost."""
+        came = object_id is None or Lot.objects.filter(pk=object_id, movement__isnull=False).exists()
+        return came and request.user.has_perm("pnl.add_givencost")
+
+    @action(description="Say what it cost", url_path="give-cost", permissions=["give_cost"])
+    def give_cost(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask what the coins cost, and keep the coin's book anew with it."""
+        lot = get_object_or_404(Lot.objects.select_related("account"), pk=object_id)
+        form = CostForm(request.POST or None)
+        if form.is_valid():
+            try:
+                lot = give_cost(lot, actor=f"user:{request.user.pk}", **form.cleaned_data)
+            except DomainError as error:
+                messages.error(request, error.message)
+            else:
+                messages.success(request, f"{lot} of {lot.account} cost A${plain(lot.cost)}.")
+                return redirect("admin:pnl_lot_change", lot.pk)
+        return render(request, "trading/ask.html", {
+            **self.admin_site.each_context(request), "opts": self.opts, "title": "What did these coins cost?",
+            "plan": [f"{lot} of {lot.account} came on {lot.acquired_at:%Y-%m-%d %H:%M} UTC; booked at A${plain(lot.cost)}.",
+                     "Every later sale of the coin is booked anew."],
+            "form": form, "asks_for_reason": True, "submit": "Record it", "action_url": request.path,
+            "back": reverse("admin:pnl_lot_change", args=[lot.pk]),
+        })  # fmt: skip
 
 
 @admin.register(Match)
@@ -38,7 +112,7 @@ class ClosingAdmin(FactAdmin):
     list_display = (
         "id", "account", "coin_type", "quantity", "unmatched_quantity", "proceeds", "cost", "realized_pnl", "closed_at",
     )  # fmt: skip
-    list_filter = (("closed_at", RangeDateTimeFilter),)
+    list_filter = (UnmatchedFilter, ("closed_at", RangeDateTimeFilter))
     list_select_related = ("account",)
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type", "account__user__email")
     ordering = ("-id",)
@@ -93,3 +167,20 @@ class TaxRuleAdmin(FactAdmin):
 
     def save_model(self, request: HttpRequest, obj: TaxRule, form: Any, change: bool) -> None:
         add_tax_rule(obj, actor=f"user:{request.user.pk}")
+
+
+@admin.register(GivenCost)
+class GivenCostAdmin(FactAdmin):
+    list_display = ("id", "movement", "cost_aud", "acquired_at", "given_by", "given_at")
+    list_select_related = ("movement",)
+    search_fields: ClassVar[tuple[str, ...]] = ("=movement__coin_type", "movement__account__user__email")
+    ordering = ("-id",)
+
+
+@admin.register(EquitySnapshot)
+class EquitySnapshotAdmin(FactAdmin):
+    list_display = ("account", "at", "cash_aud", "value_aud", "cost_aud", "paid_in_aud", "unpriced")
+    list_filter = (("at", RangeDateTimeFilter),)
+    list_select_related = ("account",)
+    search_fields: ClassVar[tuple[str, ...]] = ("account__user__email",)
+    ordering = ("-id",)

@@ -20,6 +20,10 @@ class LotQuerySet(QuerySet["Lot"]):
     def open(self) -> Self:
         return self.filter(remaining_quantity__gt=0)
 
+    def closed(self) -> Self:
+        """Keep lots of which nothing is left."""
+        return self.filter(remaining_quantity=0)
+
     def oldest_first(self) -> Self:
         """Order as FIFO takes them: by time, then in the order they came."""
         return self.order_by("acquired_at", "id")

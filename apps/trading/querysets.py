@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from apps.ledgers.models import LatestPrice
-from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, UNRESOLVED, Status
+from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, TERMINAL, UNRESOLVED, Status
 
 # How long an order that ended, or was not placed, may still have trades that show late.
 LATE_TRADES = timedelta(hours=48)
@@ -107,6 +107,20 @@ class OrderQuerySet(QuerySet["Order"]):
             Q(bid_reached, side="sell") | Q(ask_reached, side="buy")
         )
 
+    def placed(self, start: datetime | None, end: datetime | None) -> Self:
+        """Keep orders that were made in [start, end); None leaves that end open."""
+        kept = self if start is None else self.filter(created_at__gte=start)
+        return kept if end is None else kept.filter(created_at__lt=end)
+
+    def outcomes(self) -> dict[str, int]:
+        """Count them as `total`, and those that ended as `filled` if any of it was filled, else `failed`."""
+        ended = Q(status__in=TERMINAL)
+        return self.aggregate(
+            total=Count("pk"),
+            filled=Count("pk", filter=ended & Q(filled_quantity__gt=0)),
+            failed=Count("pk", filter=ended & Q(filled_quantity=0)),
+        )
+
     def twins(
         self, account: Account, coin_type: str, side: str, *, since: datetime
     ) -> QuerySet[Order, tuple[Decimal | None, Decimal | None]]:
@@ -125,3 +139,12 @@ class FillQuerySet(QuerySet["Fill"]):
     def in_order(self) -> Self:
         """Order as they happened, whenever they were recorded: by time, then as their source has them."""
         return self.order_by("executed_at", "sequence", "venue_fill_id")
+
+    def executed(self, start: datetime | None, end: datetime | None) -> Self:
+        """Keep fills of [start, end); None leaves that end open."""
+        kept = self if start is None else self.filter(executed_at__gte=start)
+        return kept if end is None else kept.filter(executed_at__lt=end)
+
+    def fees(self) -> Decimal:
+        """Add up what they cost in fees, AUD."""
+        return Decimal(self.aggregate(sum=Sum("fee_aud", default=Decimal(0)))["sum"])

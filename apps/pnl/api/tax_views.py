@@ -5,14 +5,12 @@ import hashlib
 import io
 import tempfile
 from functools import cache
-from typing import Any
 
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -24,21 +22,12 @@ from apps.pnl.services.tax_csv import write_tax_csv
 from apps.pnl.tax import FinancialYear
 from apps.trading.api.views import ACCOUNT, account_param
 from ohmycoins.core import clock
+from ohmycoins.core.api.negotiation import ByPath
 from ohmycoins.core.errors import Invalid
 
 # The most rows of a list in an answer that is held in memory; the CSV has no limit.
 JSON_ROWS = 20_000
 PAGE_ROWS = 2_000
-
-
-class ByPath(BaseContentNegotiation):
-    """Answer with what the path names, whatever the client says it accepts; with errors as JSON."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
 
 
 def year_named(text: str) -> FinancialYear:

@@ -1,7 +1,7 @@
-"""Route `/floor/positions`, `/floor/portfolio` and `/floor/pnl`."""
+"""Route `/floor/positions`, `/floor/portfolio`, `/floor/trades` and `/floor/pnl`."""
 
-from apps.pnl.api import tax_views, views
-from ohmycoins.core.api.routes import route
+from apps.pnl.api import book_views, export_views, tax_views, views
+from ohmycoins.core.api.routes import ID, route
 
 TAX_YEAR = "floor/pnl/tax/(?P<financial_year>[^/]+)"
 
@@ -19,4 +19,12 @@ urlpatterns = [
     route(TAX_YEAR + r"\.csv", tax_views.TaxYearCsvView),
     route(TAX_YEAR + r"\.html", tax_views.TaxYearPageView),
     route(TAX_YEAR, tax_views.TaxYearView),
+    route("floor/trades", book_views.TradesView),
+    route("floor/trades/stats", book_views.TradeStatsView),
+    route("floor/pnl/lots", book_views.LotsView),
+    route(f"floor/pnl/lots/{ID}/cost", book_views.LotCostView),
+    route("floor/pnl/matches", book_views.MatchesView),
+    route("floor/pnl/unmatched", book_views.UnmatchedView),
+    route(r"floor/pnl/export\.csv", export_views.ExportCsvView),
+    route(r"floor/pnl/export\.xlsx", export_views.ExportXlsxView),
 ]

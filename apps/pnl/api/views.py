@@ -41,7 +41,7 @@ def scope_param(request: Request) -> Scope:
     coin_type = symbol_param(request, "coin_type")
     if request.query_params.get("algorithm_id") == MANUAL:
         return Scope(coin_type, manual=True)
-    return Scope(coin_type, id_param(request, "algorithm_id"))
+    return Scope(coin_type, id_param(request, "algorithm_id", or_else=MANUAL))
 
 
 def period_params(request: Request) -> tuple[Bound, Bound]:

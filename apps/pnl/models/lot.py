@@ -1,5 +1,6 @@
 """Lots: what is held and what it cost."""
 
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -9,7 +10,7 @@ from apps.pnl.querysets import LotQuerySet
 from apps.trading.models import Account, Fill, Movement
 from apps.trading.models.order import Ledger
 from ohmycoins.core.fields import AudField, QuantityField, not_negative, positive
-from ohmycoins.core.money import plain
+from ohmycoins.core.money import PRICE_STEP, plain
 
 
 def one_source() -> Q:
@@ -63,6 +64,12 @@ class Lot(models.Model):
 
     def __str__(self) -> str:
         return f"{plain(self.remaining_quantity)} of {plain(self.quantity)} {self.coin_type}"
+
+    @property
+    def unit_cost(self) -> Decimal:
+        """Give what one coin cost, AUD, rounded half to even at 18 decimals: to show, never to add up."""
+        cost: Decimal = self.cost / self.quantity
+        return cost.quantize(PRICE_STEP, ROUND_HALF_EVEN)
 
 
 class Position(models.Model):

@@ -43,6 +43,14 @@ class Scope:
             parts.append("algorithm_id = %(algorithm_id)s")
         return " AND ".join(parts)
 
+    @property
+    def filters(self) -> dict[str, Any]:
+        """Give it as arguments of a QuerySet's filter."""
+        found: dict[str, Any] = {} if self.coin_type is None else {"coin_type": self.coin_type}
+        if self.manual or self.algorithm_id is not None:
+            found["algorithm_id"] = self.algorithm_id
+        return found
+
 
 ALL = Scope()
 

@@ -10,6 +10,9 @@ from ohmycoins.core import clock
 from ohmycoins.core.errors import Invalid
 from ohmycoins.core.symbols import symbol
 
+YEARS = range(1900, 9999)
+"""What has a next day, in every time zone."""
+
 
 def symbol_param(request: Request, name: str) -> str | None:
     """Read an optional coin symbol from the query. Raises Invalid."""
@@ -47,14 +50,18 @@ def parse_instant(text: str, name: str) -> datetime:
 
 
 def date_or_instant_param(request: Request, name: str) -> date | datetime | None:
-    """Read an optional date (a whole local day) or instant from the query. Raises Invalid."""
+    """Read an optional date (a whole local day) or instant from the query, of YEARS. Raises Invalid."""
     text = request.query_params.get(name)
     if text is None:
         return None
+    found: date | datetime
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
-        return parse_instant(text, name)
+        found = parse_instant(text, name)
+    if found.year not in YEARS:
+        raise Invalid(f"{name}={text!r} is not in the years {YEARS[0]} to {YEARS[-1]}")
+    return found
 
 
 def as_of_param(request: Request) -> datetime | None:
@@ -65,13 +72,14 @@ def as_of_param(request: Request) -> datetime | None:
     return instant
 
 
-def id_param(request: Request, name: str) -> int | None:
-    """Read an optional id from the query. Raises Invalid."""
+def id_param(request: Request, name: str, *, or_else: str = "") -> int | None:
+    """Read an optional id from the query; `or_else` is what the caller takes too. Raises Invalid."""
     text = request.query_params.get(name)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise Invalid(f"{name}={text!r} is not an id: a whole number")
+        also = f", or {or_else}" if or_else else ""
+        raise Invalid(f"{name}={text!r} is not an id: a whole number{also}")
     return int(text)
 
 
