@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-MODULES = ("pages", "fills", "ledgers", "claims", "orders", "text")
+MODULES = ("pages", "fills", "ledgers", "claims", "orders", "text", "audit")
 
 
 def main() -> int:
