@@ -26,13 +26,10 @@ from apps.pnl.services.columns import (
 )
 from apps.pnl.services.comparison import Comparison, compare_totals
 from apps.pnl.services.differences import WHOLE_ACCOUNT, Difference, Differences
-from apps.pnl.services.rebuild import rebuild_coin
+from apps.pnl.services.rebuild import forget_coin, rebuild_coin, take_time
 from apps.pnl.services.rollups import rebuild_sums
 from apps.pnl.tally import SUMS, Book, Columns, compute, group
 from apps.trading.models import Account
-
-UNLIMITED = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-"""A million rows take longer than a request may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +92,13 @@ def recompute(scope: Scope) -> Book:
 @transaction.atomic
 def mend_book(account: Account, audit: Audit) -> None:
     """Write the books that differed anew, and the account's days; takes the account's lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(UNLIMITED)
+    take_time()
     locked = Account.objects.locked().get(pk=account.pk)
-    for coin in audit.coins:
-        if coin != WHOLE_ACCOUNT:
-            rebuild_coin(locked, coin)
+    coins = [coin for coin in audit.coins if coin != WHOLE_ACCOUNT]
+    for coin in coins:
+        forget_coin(locked, coin)  # first: a row may stand under the wrong one
+    for coin in coins:
+        rebuild_coin(locked, coin)
     if WHOLE_ACCOUNT in audit.coins:
         rebuild_sums(locked)
 
@@ -109,7 +107,7 @@ def mend_book(account: Account, audit: Audit) -> None:
 def _snapshot() -> Iterator[None]:
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute(UNLIMITED)
+        take_time()
         yield
 
 

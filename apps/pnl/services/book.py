@@ -34,7 +34,7 @@ LATE = """
     late AS (SELECT EXISTS (SELECT FROM trading_fill WHERE account_id = %(account)s AND coin_type = %(coin)s
                    AND (executed_at, sequence, venue_fill_id) > (%(at)s, %(sequence)s, %(ref)s))
                  OR EXISTS (SELECT FROM trading_movement WHERE account_id = %(account)s AND coin_type = %(coin)s
-                   AND (occurred_at, sequence, coalesce(venue_ref, '')) > (%(at)s, %(sequence)s, %(ref)s)) AS is_late)
+                   AND (occurred_at, sequence, coalesce(venue_ref, '')) >= (%(at)s, %(sequence)s, %(ref)s)) AS is_late)
 """
 OPEN_LOTS = f"""
     WITH {LATE}

@@ -50,14 +50,17 @@ def rebuild_coin(account: Account, coin_type: str) -> None:
     Runs in the caller's transaction with the account locked; the same facts give the same book in
     whatever order they arrived.
     """
+    take_time()
+    # Of one key, fills come first, then movements as they were recorded.
     sources = sorted(
-        [*_fills(account, coin_type), *_movements(account, coin_type)], key=lambda source: source.key
+        [*_fills(account, coin_type), *_movements(account, coin_type)],
+        key=lambda source: (source.key, source.movement_id or 0),
     )
     replay = fifo.replay(
         fifo.Entry(number, source.algorithm_id, source.coming, source.quantity, source.amount)
         for number, source in enumerate(sources)
     )
-    _forget(account, coin_type)
+    forget_coin(account, coin_type)
     lot_ids = _write_lots(account, coin_type, sources, replay)
     _write_closings(account, coin_type, sources, replay, lot_ids)
     rebuild_sums(account, coin_type)
@@ -117,7 +120,14 @@ MATCH = """pnl_match (closing_id, lot_id, account_id, coin_type, algorithm_id, l
                       realized_pnl, acquired_at, disposed_at)"""
 
 
-def _forget(account: Account, coin_type: str) -> None:
+def take_time() -> None:
+    """Let the rest of the transaction take longer than a request's may: there may be a million rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
+def forget_coin(account: Account, coin_type: str) -> None:
+    """Delete the coin's lots, closings and matches, to be written anew."""
     with connection.cursor() as cursor:
         for statement in FORGET:
             cursor.execute(statement, [account.pk, coin_type])

@@ -35,7 +35,7 @@ def die_at(patch: pytest.MonkeyPatch, step: int) -> None:
         return run
 
     patch.setattr(book, "_execute", mortal(book._execute))
-    for name in ("_forget", "_copy", "rebuild_sums"):
+    for name in ("forget_coin", "_copy", "rebuild_sums"):
         patch.setattr(rebuild, name, mortal(getattr(rebuild, name)))
     for name in ("rebuild_coin", "revalue"):
         patch.setattr(book, name, mortal(getattr(book, name)))
