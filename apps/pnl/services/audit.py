@@ -11,8 +11,9 @@ from functools import partial
 
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import F
 
-from apps.pnl.models import BookingFailure
+from apps.pnl.models import BookingFailure, Closing, Lot
 from apps.pnl.services.columns import (
     ENTRIES,
     LEDGERS,
@@ -94,10 +95,15 @@ def mend_book(account: Account, audit: Audit) -> None:
     """Write the books that differed anew, and the account's days; takes the account's lock."""
     take_time()
     locked = Account.objects.locked().get(pk=account.pk)
-    coins = [coin for coin in audit.coins if coin != WHOLE_ACCOUNT]
+    coins = {coin for coin in audit.coins if coin != WHOLE_ACCOUNT}
+    for rows in (Lot.objects, Closing.objects):  # some may stand under the wrong coin: both are written anew
+        strays = (
+            rows.filter(account=locked).exclude(coin_type=F("fill__coin_type")).filter(fill__isnull=False)
+        )
+        coins.update(strays.values_list("fill__coin_type", flat=True))
     for coin in coins:
-        forget_coin(locked, coin)  # first: a row may stand under the wrong one
-    for coin in coins:
+        forget_coin(locked, coin)
+    for coin in sorted(coins):
         rebuild_coin(locked, coin)
     if WHOLE_ACCOUNT in audit.coins:
         rebuild_sums(locked)

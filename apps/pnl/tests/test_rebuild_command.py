@@ -112,6 +112,17 @@ def test_book_agrees_after_coins_moved(account: Account) -> None:
     assert Closing.objects.filter(unmatched_quantity__gt=0).count() == 1
 
 
+def test_entries_of_one_instant_without_a_reference_are_ordered_alike_everywhere(account: Account) -> None:
+    add_movement(account, "receive", "1", 0, unit_price=D(7))
+    add_movement(account, "opening", "1", 0, unit_price=D(3))
+    book(account, "buy", "1", "5", executed_at=START, venue_fill_id="")
+    book(account, "sell", "1.5", "10")
+    assert audit_account(account).count == 0
+    rebuild(account, "BTC")
+    assert audit_account(account).count == 0
+    assert Match.objects.order_by("pk")[0].cost == D("5.1"), "of one instant, what was traded comes first"
+
+
 def test_numbers_beyond_int64_are_compared_exactly(account: Account) -> None:
     book(account, "buy", "123456789.123456789123456789", "0.000000000123456789")
     book(account, "sell", "0.000000000000000001", "5")
@@ -180,6 +191,14 @@ def test_rows_that_are_gone_are_missed_and_written_again(traded: Account, model:
         Match.objects.all().delete()
     model.objects.all().delete()
     assert audit_account(traded).count > 0
+    with pytest.raises(CommandError, match="differed"):
+        call_command("rebuild_pnl")
+    assert audit_account(traded).count == 0
+
+
+def test_rows_under_another_coin_come_back_under_their_own(traded: Account) -> None:
+    Lot.objects.update(coin_type="ETH")
+    assert {one.coin for one in audit_account(traded).differences} == {"ETH"}
     with pytest.raises(CommandError, match="differed"):
         call_command("rebuild_pnl")
     assert audit_account(traded).count == 0
