@@ -4,7 +4,8 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+
+from ohmycoins.sandbox import walks
 
 # Coins with an order book and a price in AUD around which each wanders.
 BASES = {
@@ -12,7 +13,7 @@ BASES = {
     "POL": 0.85, "ADA": 0.95, "DOGE": 0.28,
 }  # fmt: skip
 AUD_PER_USDT = 1.53
-# Waves of a day, hours and minutes: the period in minutes, and the height as a share of the price.
+# How anything but a coin wanders: waves of a week down to minutes, by period in minutes and height.
 WAVES = ((10_080, 0.06), (1_440, 0.02), (217, 0.006), (41, 0.002), (7, 0.0006))
 SPREAD = 0.003
 DAY = timedelta(days=1)
@@ -59,12 +60,13 @@ class Market:
         return Tick(*(_write(price, places) for price in (middle * (1 - half), middle * (1 + half), last)))
 
     def _level(self, what: str, minute: int) -> float:
-        return math.exp(
-            sum(
-                height * math.sin(2 * math.pi * (minute / period + self._chance(what, period)))
-                for period, height in WAVES
-            )
+        if what in BASES:
+            return math.exp(walks.walk(self.seed, what, minute))
+        waves = (
+            height * math.sin(2 * math.pi * (minute / period + self._chance(what, period)))
+            for period, height in WAVES
         )
+        return math.exp(sum(waves))
 
     def _chance(self, *what: object) -> float:
         """Give a number from 0 to 1 that depends on the seed and `what` alone."""
@@ -73,4 +75,4 @@ class Market:
 
 
 def _write(price: float, places: int) -> str:
-    return str(Decimal(price).quantize(Decimal(1).scaleb(-places)))
+    return f"{price:.{places}f}"
