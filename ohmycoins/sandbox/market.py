@@ -4,6 +4,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from ohmycoins.sandbox import walks
 
@@ -54,24 +55,32 @@ class Market:
 
     def _tick(self, coin: str, base: float, minute: int) -> Tick:
         middle = base * self._level(coin, minute)
-        half = SPREAD / 2 * (0.5 + self._chance(coin, "spread", minute))
-        last = middle * (1 + half * (2 * self._chance(coin, "last", minute) - 1))
+        half = SPREAD / 2 * (0.5 + _chance(self.seed, coin, "spread", minute))
+        last = middle * (1 + half * (2 * _chance(self.seed, coin, "last", minute) - 1))
         places = 2 if base >= 100 else 6
         return Tick(*(_write(price, places) for price in (middle * (1 - half), middle * (1 + half), last)))
 
     def _level(self, what: str, minute: int) -> float:
         if what in BASES:
             return math.exp(walks.walk(self.seed, what, minute))
-        waves = (
-            height * math.sin(2 * math.pi * (minute / period + self._chance(what, period)))
-            for period, height in WAVES
+        waves = zip(WAVES, _phases(self.seed, what), strict=True)
+        return math.exp(
+            sum(
+                height * math.sin(2 * math.pi * (minute / period + phase))
+                for (period, height), phase in waves
+            )
         )
-        return math.exp(sum(waves))
 
-    def _chance(self, *what: object) -> float:
-        """Give a number from 0 to 1 that depends on the seed and `what` alone."""
-        digest = hashlib.blake2b(repr((self.seed, *what)).encode(), digest_size=8).digest()
-        return int.from_bytes(digest) / 2**64
+
+@lru_cache(maxsize=256)
+def _phases(seed: int, what: str) -> tuple[float, ...]:
+    return tuple(_chance(seed, what, period) for period, _ in WAVES)
+
+
+def _chance(*what: object) -> float:
+    """Give a number from 0 to 1 that depends on `what` alone."""
+    digest = hashlib.blake2b(repr(what).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
 
 
 def _write(price: float, places: int) -> str:

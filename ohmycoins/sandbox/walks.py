@@ -11,6 +11,8 @@ Declined: a sum of waves, which is cheap and smooth, and no chart of a coin look
 """
 
 import math
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -61,32 +63,30 @@ def walk(seed: int, coin: str, minute: int) -> float:
     """Give the logarithm of a coin's share of its base in a minute (since 1970); 0 before there were prices."""
     hour, past = divmod(minute, MINUTES)
     place = COINS.index(coin)
-    if past == 0:
-        return _at_hour(seed, hour, place)
-    return _minutes(seed, hour)[place][past]
+    return _minutes(seed, hour, place)[past] if past else _at_hour(seed, hour, place)
 
 
 def _at_hour(seed: int, hour: int, place: int) -> float:
     day, past = divmod(hour, HOURS)
-    return 0.0 if day < FIRST_DAY else _hours(seed, day)[place][past]
+    if day < FIRST_DAY:
+        return 0.0
+    return _hours(seed, day, place)[past] if past else _midnight(seed, day)[0][place]
 
 
-@lru_cache(maxsize=1024)
-def _hours(seed: int, day: int) -> tuple[tuple[float, ...], ...]:
-    """Give each coin's level at the hours of a day."""
+@lru_cache(maxsize=8192)
+def _hours(seed: int, day: int, place: int) -> Sequence[float]:
+    """Give a coin's level at the hours of a day."""
     (start, unrest), (end, _) = _midnight(seed, day), _midnight(seed, day + 1)
-    return _bridges(dice(seed, "hours", day), start, end, HOURS, unrest / math.sqrt(HOURS))
+    return _bridge((seed, "hours", day), place, start[place], end[place], HOURS, unrest / math.sqrt(HOURS))
 
 
-@lru_cache(maxsize=512)
-def _minutes(seed: int, hour: int) -> tuple[tuple[float, ...], ...]:
-    """Give each coin's level at the minutes of an hour."""
+@lru_cache(maxsize=2048)
+def _minutes(seed: int, hour: int, place: int) -> Sequence[float]:
+    """Give a coin's level at the minutes of an hour."""
     day = hour // HOURS
     unrest = _midnight(seed, day)[1] if day >= FIRST_DAY else 0.0
-    start, end = (
-        tuple(_at_hour(seed, at, place) for place in range(len(COINS))) for at in (hour, hour + 1)
-    )
-    return _bridges(dice(seed, "minutes", hour), start, end, MINUTES, unrest / math.sqrt(HOURS * MINUTES))
+    start, end = _at_hour(seed, hour, place), _at_hour(seed, hour + 1, place)
+    return _bridge((seed, "minutes", hour), place, start, end, MINUTES, unrest / math.sqrt(HOURS * MINUTES))
 
 
 def _midnight(seed: int, day: int) -> tuple[tuple[float, ...], float]:
@@ -121,23 +121,21 @@ def _step(throw: Random, level: tuple[float, ...], regime: Regime) -> tuple[floa
     )
 
 
-def _bridges(
-    throw: Random, start: tuple[float, ...], end: tuple[float, ...], steps: int, unrest: float
-) -> tuple[tuple[float, ...], ...]:
-    """Lead each coin from `start` to where `end` is, in `steps` steps of which the last is left out."""
-    shared = [throw.gauss(0, 1) for _ in range(steps)]
-    return tuple(
-        _bridge(
-            [unrest * usual * _mixed(each, throw.gauss(0, 1), together) for each in shared], first, last
-        )
-        for first, last, (usual, together) in zip(start, end, UNREST.values(), strict=True)
-    )
+def _bridge(
+    whose: tuple[object, ...], place: int, first: float, last: float, steps: int, unrest: float
+) -> Sequence[float]:
+    """Lead a coin from `first` to `last` in `steps` steps, of which the last is left out."""
+    usual, together = UNREST[COINS[place]]
+    both = zip(_noise((*whose, "shared"), steps), _noise((*whose, place), steps), strict=True)
+    moves = [unrest * usual * _mixed(shared, own, together) for shared, own in both]
+    astray = (last - first - sum(moves)) / steps
+    return array("d", accumulate((move + astray for move in moves[:-1]), initial=first))
 
 
-def _bridge(moves: list[float], first: float, last: float) -> tuple[float, ...]:
-    *ways, whole = accumulate(moves, initial=0.0)
-    astray = (last - first - whole) / len(moves)
-    return tuple(first + way + astray * number for number, way in enumerate(ways))
+@lru_cache(maxsize=256)
+def _noise(whose: tuple[object, ...], steps: int) -> tuple[float, ...]:
+    throw = dice(*whose)
+    return tuple(throw.gauss(0, 1) for _ in range(steps))
 
 
 def _mixed(shared: float, own: float, together: float) -> float:
