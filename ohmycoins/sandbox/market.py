@@ -45,6 +45,10 @@ class Market:
         ticks["thin"] = None
         return ticks
 
+    def tick(self, coin: str, at: datetime) -> Tick:
+        """Give a coin's prices in AUD."""
+        return self._tick(coin, BASES[coin], int(at.timestamp()) // 60)
+
     def level(self, what: str, at: datetime) -> float:
         """Say where `what`, a coin or anything else that wanders, stands at `at`; 1 is its base."""
         return self._level(what, int(at.timestamp()) // 60)

@@ -96,7 +96,7 @@ def posts(market: Market, window: Window) -> Iterator[ItemRecord]:
 
 def announcements(market: Market, window: Window) -> Iterator[ItemRecord]:
     centre, number, page = HelpCentre(market), 1, b""
-    while not page or (oldest := coinspot_announcements.oldest_of(page)) and oldest >= window.since:
+    while not page or ((oldest := coinspot_announcements.oldest_of(page)) and oldest >= window.since):
         query = {"per_page": "100", "sort_order": "desc", "page": str(number)}
         page, number = _body(centre, ARTICLES, window.until, query), number + 1
         yield from _items(coinspot_announcements.parse_articles(page))
@@ -141,9 +141,7 @@ MADE = (
 def _body(
     source: Sec | Defillama | HelpCentre, path: str, now: datetime, query: Mapping[str, str] | None = None
 ) -> bytes:
-    request = Request(
-        method="GET", path=path, query=query or {}, headers=AGENT, now=now, base=HELP_CENTRE
-    )
+    request = Request(method="GET", path=path, query=query or {}, headers=AGENT, now=now, base=HELP_CENTRE)
     answer = source.answer(request)
     if answer is None or answer.status != 200:
         raise RuntimeError(f"the sandbox's {source.name} has no {path}")

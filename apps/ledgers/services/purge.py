@@ -54,7 +54,7 @@ def purge(*, before: datetime, reason: str) -> int:
     for table, model in LEDGERS.items():
         kept = f"AND id NOT IN ({NEWEST[table]})" if table in NEWEST else ""
         with transaction.atomic():
-            deleted += _cut(model, f"occurred_at < %(before)s {kept}", before=before, reason=reason)
+            deleted += _cut(model, f"occurred_at < %s {kept}", [before], before=before, reason=reason)
     log.info("ledgers.purged", before=before.isoformat(), deleted=deleted, reason=reason)
     return deleted
 
@@ -67,7 +67,7 @@ def purge_seeded(*, now: datetime, reason: str) -> int:
     market is the newest that is left, if any.
     """
     advisory_lock(PRICES_LOCK)
-    deleted = sum(_cut(model, "origin = 'seed'", before=now, reason=reason) for model in LEDGERS.values())
+    deleted = sum(_cut(model, "origin = 'seed'", [], before=now, reason=reason) for model in LEDGERS.values())
     with connection.cursor() as cursor:
         cursor.execute(FORGET_LATEST)
         cursor.execute(LOOK_BACK)
@@ -75,12 +75,14 @@ def purge_seeded(*, now: datetime, reason: str) -> int:
     return deleted
 
 
-def _cut(model: type[Entry], condition: str, *, before: datetime, reason: str) -> int:
+def _cut(
+    model: type[Entry], condition: str, values: list[datetime], *, before: datetime, reason: str
+) -> int:
     """Delete what meets a condition in our own words, in the caller's transaction, and record the cut."""
     table = model._meta.db_table
     with pgtrigger.ignore(f"{model._meta.label}:append_only"), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")  # a first cut may take minutes
-        cursor.execute(f"DELETE FROM {table} WHERE {condition}", {"before": before})  # noqa: S608 - our own
+        cursor.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608 - our own
         count = int(cursor.rowcount)
     if count:
         Cut.objects.create(table=table, before=before, deleted=count, reason=reason)
