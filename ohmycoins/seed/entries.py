@@ -26,7 +26,7 @@ from ohmycoins.sandbox.sources.reddit_posts import Post, as_thing
 from ohmycoins.sandbox.sources.sec import COMPANIES, Sec
 from ohmycoins.sandbox.stories import Writer
 
-PACE = timedelta(hours=12)  # of each outlet and community
+PACE = timedelta(hours=16)  # of each outlet and community
 RIPE = timedelta(days=1)  # how old a post is when its votes are counted
 HELP_CENTRE = "https://coinspot.zendesk.com"
 AGENT = {"user-agent": "ohmycoins seed@example.com"}

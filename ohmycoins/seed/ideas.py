@@ -87,7 +87,7 @@ def ideas_of_algorithm(seed: int, algorithm_id: int, outlook: Outlook) -> list[I
     ledger, hour = LEDGERS[(algorithm_id - 1) % len(LEDGERS)], throw.randrange(24)
     found = []
     for coin in throw.sample(COINS, 2):
-        share, held_since = throw.choice((0.03, 0.05, 0.08)), None
+        share, held_since = throw.choice((0.06, 0.09, 0.12)), None
         for at in outlook.days(hour):
             sign = SIGNALS[ledger](outlook, coin, at)
             if sign > 0 and held_since is None:
@@ -127,7 +127,7 @@ def save(throw: Random, outlook: Outlook) -> Iterator[Idea]:
     coins, hour = throw.sample(COINS[:6], 2), throw.randrange(20)
     for number, at in enumerate(outlook.days(hour)):
         if number % 7 == 0:
-            yield Idea(at=at, coin=coins[number % 2], side=BUY, share=throw.uniform(0.009, 0.016))
+            yield Idea(at=at, coin=coins[number % 2], side=BUY, share=throw.uniform(0.014, 0.024))
         if number % 45 == 44:
             yield Idea(at=at, coin=throw.choice(coins), side=SELL, share=throw.uniform(0.2, 0.5))
 
@@ -137,7 +137,7 @@ def hold(throw: Random, outlook: Outlook) -> Iterator[Idea]:
     coins, hour = throw.sample(COINS, 5), throw.randrange(20)
     for number, at in enumerate(outlook.days(hour)):
         if number < len(coins) * 3 and number % 3 == 0:
-            yield Idea(at=at, coin=coins[number // 3], side=BUY, share=throw.uniform(0.08, 0.13))
+            yield Idea(at=at, coin=coins[number // 3], side=BUY, share=throw.uniform(0.09, 0.14))
         elif number % 14 == 0:
             worst, *_, best = sorted(coins, key=lambda coin: outlook.moved(coin, at, 14))
             yield Idea(at=at, coin=best, side=SELL, share=0.25)
@@ -146,13 +146,13 @@ def hold(throw: Random, outlook: Outlook) -> Iterator[Idea]:
 
 def swing(throw: Random, outlook: Outlook) -> Iterator[Idea]:
     """Buy coins that fell, and sell them when they recovered, fell on, or took too long."""
-    hour, size = throw.randrange(20), throw.uniform(0.04, 0.07)
+    hour, size = throw.randrange(20), throw.uniform(0.08, 0.14)
     for coin in throw.sample(COINS, 2):
         bought: tuple[datetime, float] | None = None
         for at in outlook.days(hour):
             level = outlook.market.level(coin, at)
             if bought is None:
-                if outlook.moved(coin, at, 3) < -0.055:
+                if outlook.moved(coin, at, 3) < -0.06:
                     yield Idea(at=at, coin=coin, side=BUY, share=size)
                     bought = (at, level)
             elif not -0.06 < level / bought[1] - 1 < 0.08 or at - bought[0] > 25 * DAY:
@@ -162,23 +162,23 @@ def swing(throw: Random, outlook: Outlook) -> Iterator[Idea]:
 
 def chase(throw: Random, outlook: Outlook) -> Iterator[Idea]:
     """Buy coins at new heights, and sell them at new lows."""
-    hour, size = throw.randrange(20), throw.uniform(0.05, 0.09)
+    hour, size = throw.randrange(20), throw.uniform(0.09, 0.16)
     for coin in throw.sample(COINS, 2):
         is_held = False
         for at in outlook.days(hour):
-            level, *before = outlook.levels(coin, at, 12)
+            level, *before = outlook.levels(coin, at, 15)
             if not is_held and level > max(before):
                 yield Idea(at=at, coin=coin, side=BUY, share=size)
                 is_held = True
-            elif is_held and level < min(before[:6]):
+            elif is_held and level < min(before[:7]):
                 yield Idea(at=at, coin=coin, side=SELL, share=throw.choice((0.5, 1.0, 1.0)))
                 is_held = False
 
 
 STYLES: dict[tuple[str, str], tuple[Callable[[Random, Outlook], Iterator[Idea]], ...]] = {
-    ("low", "beginner"): (save,), ("low", "intermediate"): (hold,), ("low", "advanced"): (hold, save),
-    ("medium", "beginner"): (save, swing), ("medium", "intermediate"): (swing,), ("medium", "advanced"): (hold, swing),
-    ("high", "beginner"): (chase,), ("high", "intermediate"): (chase, swing), ("high", "advanced"): (swing, chase),
+    ("low", "beginner"): (save,), ("low", "intermediate"): (hold,), ("low", "advanced"): (hold,),
+    ("medium", "beginner"): (save, swing), ("medium", "intermediate"): (swing,), ("medium", "advanced"): (swing, hold),
+    ("high", "beginner"): (chase,), ("high", "intermediate"): (chase,), ("high", "advanced"): (swing, chase),
 }  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def _mood(outlook: Outlook, coin: str, at: datetime) -> int:
     moods = outlook.moods.get(coin, {})
     said = [moods[day] for ago in (1, 2, 3) if (day := (at - DAY * ago).date()) in moods]
     mood = sum(said) / len(said) if said else 0.0
-    return (mood > 0.3) - (mood < -0.1)
+    return (mood > 0.35) - (mood < -0.15)
 
 
 def _event(outlook: Outlook, coin: str, at: datetime) -> int:

@@ -17,20 +17,20 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Sum
 
 from apps.accounts.models import User
 from apps.pnl.models import BookingFailure
-from apps.trading.models import Account, Event, Holding, Order
+from apps.trading.models import Account, Event, Order
 from apps.trading.records import LIMIT, MARKET, Bounds, Ticket
 from apps.trading.services.accounts import open_account
 from apps.trading.services.cancel import cancel_order
 from apps.trading.services.execute import drain_account
 from apps.trading.services.limits import set_limits
 from apps.trading.services.place import place_order
-from apps.trading.states import IN_FLIGHT, RESTING, TERMINAL, Status
+from apps.trading.states import IN_FLIGHT, RESTING, TERMINAL, Status, values
 from ohmycoins.core import clock
 from ohmycoins.core.money import ZERO, floor_quantity
 from ohmycoins.sandbox.market import Market
@@ -51,6 +51,18 @@ SET_PRICES = """
     SELECT 0, 0, coin_type, 'AUD', bid, ask, last, %(minute)s, %(now)s
     FROM unnest(%(coins)s::text[], %(bids)s::text[]::numeric[], %(asks)s::text[]::numeric[], %(lasts)s::text[]::numeric[])
          AS tick (coin_type, bid, ask, last)
+"""
+FREE_CASH = """
+    SELECT cash_aud - coalesce((SELECT sum(reserved_aud) FROM trading_order
+        WHERE account_id = %(account)s AND status = ANY(%(in_flight)s)), 0)
+    FROM trading_account WHERE id = %(account)s
+"""
+FREE_COINS = """
+    SELECT coalesce((SELECT sum(quantity) FROM trading_holding
+        WHERE account_id = %(account)s AND coin_type = %(coin)s AND algorithm_id IS NOT DISTINCT FROM %(algorithm)s), 0)
+        - coalesce((SELECT sum(reserved_quantity) FROM trading_order
+        WHERE account_id = %(account)s AND coin_type = %(coin)s AND algorithm_id IS NOT DISTINCT FROM %(algorithm)s
+              AND status = ANY(%(in_flight)s)), 0)
 """
 
 
@@ -144,19 +156,14 @@ class Replay:
 
     def _cash(self) -> Decimal:
         """Give the cash that no order in flight has set aside."""
-        cash = Account.objects.values_list("cash_aud", flat=True).get(pk=self.account.pk)
-        return cash - self._reserved("reserved_aud")
+        return _number(FREE_CASH, account=self.account.pk, in_flight=values(IN_FLIGHT))
 
     def _held(self, idea: Idea) -> Decimal:
         """Give the book's coins that no order in flight is about to sell."""
-        book = {"algorithm_id": idea.algorithm_id, "coin_type": idea.coin}
-        held = Holding.objects.filter(account=self.account, **book).aggregate(sum=Sum("quantity"))["sum"]
-        return (held or ZERO) - self._reserved("reserved_quantity", **book)
-
-    def _reserved(self, what: str, **book: object) -> Decimal:
-        orders = Order.objects.filter(account=self.account, status__in=IN_FLIGHT, **book)
-        reserved: Decimal | None = orders.aggregate(sum=Sum(what))["sum"]
-        return reserved or ZERO
+        return _number(
+            FREE_COINS, account=self.account.pk, in_flight=values(IN_FLIGHT), coin=idea.coin,
+            algorithm=idea.algorithm_id,
+        )  # fmt: skip
 
 
 @transaction.atomic
@@ -196,6 +203,13 @@ def _set_prices(market: Market, at: datetime) -> None:
             "asks": [str(price.ask) for price in prices],
             "lasts": [str(price.last) for price in prices],
         })  # fmt: skip
+
+
+def _number(statement: str, **values: Any) -> Decimal:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        number: Decimal = cursor.fetchone()[0]
+        return number
 
 
 def _limit(idea: Idea, price: Decimal) -> Decimal | None:
