@@ -26,6 +26,7 @@ from ohmycoins.sandbox.sources.reddit_posts import Post, as_thing
 from ohmycoins.sandbox.sources.sec import COMPANIES, Sec
 from ohmycoins.sandbox.stories import Writer
 
+FINE = timedelta(days=7)
 PACE = timedelta(hours=16)  # of each outlet and community
 RIPE = timedelta(days=1)  # how old a post is when its votes are counted
 HELP_CENTRE = "https://coinspot.zendesk.com"
@@ -35,15 +36,15 @@ AUD = "AUD"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time that is made up, [since, until); within the last of it there is a price a minute."""
+    """The time that is made up, [since, until); `since` is a full hour."""
 
     since: datetime
     until: datetime
-    fine: timedelta = timedelta(days=7)
 
     @property
     def fine_since(self) -> datetime:
-        return max(self.since, self.until - self.fine)
+        """Give the hour from which there is a price a minute."""
+        return max(self.since, self.until.replace(minute=0) - FINE)
 
     def __contains__(self, at: datetime) -> bool:
         return self.since <= at < self.until

@@ -1,6 +1,7 @@
 """Write the past into the ledgers, part by part; parts that are there are passed over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from django.db.models import Min
 
 from apps.ledgers.models import Price, Source
 from apps.ledgers.models.entry import Entry
+from apps.ledgers.records import ItemRecord
 from apps.ledgers.services.candles import roll_seeded
 from apps.ledgers.services.store import Past, store_items, store_prices
 from ohmycoins.core import clock
@@ -70,21 +72,29 @@ def begin(seed: int, days: int) -> Mark:
 
 
 def write(market: Market, window: Window, report: Report) -> None:
-    """Store what is missing of the past; a part that was interrupted is written again, which adds the rest."""
+    """Store what is missing of the past; a part that was interrupted is written again, which adds the rest.
+
+    Texts are made up and judged in a thread while the database takes the prices.
+    """
     done = Source.objects.values_list("backfilled", flat=True).get(pk=PRICES)[MARK]["done"]
-    if PRICES not in done:
-        _write_prices(market, window, report)
-    for made in MADE:
-        if made.collector not in done:
+    missing = [made for made in MADE if made.collector not in done]
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        reading = [pool.submit(_read, made, market, window) for made in missing]
+        if PRICES not in done:
+            _write_prices(market, window, report)
+        for made, records in zip(missing, reading, strict=True):
             report(made.collector, 0, 1)
-            _write_items(made, market, window)
+            _write_items(made, records.result())
             report(made.collector, 1, 1)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
+@transaction.atomic
 def forget() -> None:
     """Remember no past any more."""
-    with transaction.atomic():
-        prices = Source.objects.select_for_update().get(pk=PRICES)
+    for prices in Source.objects.select_for_update().filter(pk=PRICES):
         prices.backfilled.pop(MARK, None)
         prices.save(update_fields=["backfilled"])
 
@@ -105,16 +115,20 @@ def _write_prices(market: Market, window: Window, report: Report) -> None:
     report(PRICES, len(wanted), len(wanted))
 
 
-def _write_items(made: Made, market: Market, window: Window) -> None:
+def _read(made: Made, market: Market, window: Window) -> list[ItemRecord]:
+    """Give what a collector would have collected, oldest first."""
     records = [record for record in made.records(market, window) if record.occurred_at in window]
-    records.sort(key=lambda record: record.occurred_at)
-    with transaction.atomic():
-        advisory_lock(f"ledgers.{made.collector}")
-        store_items(
-            records, source_id=made.collector, run=None, observed_at=clock.now(),
-            past=Past(Entry.Origin.SEED, made.known_after),
-        )  # fmt: skip
-        _mark_done(made.collector)
+    return sorted(records, key=lambda record: record.occurred_at)
+
+
+@transaction.atomic
+def _write_items(made: Made, records: Sequence[ItemRecord]) -> None:
+    advisory_lock(f"ledgers.{made.collector}")
+    store_items(
+        records, source_id=made.collector, run=None, observed_at=clock.now(),
+        past=Past(Entry.Origin.SEED, made.known_after),
+    )  # fmt: skip
+    _mark_done(made.collector)
 
 
 def _mark_done(part: str) -> None:

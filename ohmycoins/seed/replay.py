@@ -3,8 +3,8 @@
 The problem: orders are checked against the latest prices and dated by the clock, and both are today's.
 So the clock is set (`clock.at`), and for this connection alone temporary tables stand before the latest
 prices and order books (PostgreSQL finds a temporary table first), holding what was the latest then. No
-other process sees any of it, and nothing has to be put back: one transaction holds an account's whole
-year, and the tables go with it. An account is therefore there with all its orders or not at all.
+other process sees any of it, and nothing has to be put back. One transaction holds an account's whole
+year: it is there with all its orders or not at all.
 
 Declined: setting the real rows and putting them back before each commit, which locks them against the
 collectors and tells everyone else lies if it goes wrong.
@@ -23,6 +23,7 @@ from django.db import connection, transaction
 
 from apps.accounts.models import User
 from apps.pnl.models import BookingFailure
+from apps.pnl.services.equity import value_days
 from apps.trading.models import Account, Event, Order
 from apps.trading.records import LIMIT, MARKET, Bounds, Ticket
 from apps.trading.services.accounts import open_account
@@ -41,10 +42,11 @@ from ohmycoins.seed.marks import ACTOR, EVENT
 HOUR = timedelta(hours=1)
 LATE_AFTER = timedelta(minutes=5)
 MARGIN = Decimal("1.06")  # what a market buy sets aside beyond its amount, and a little
-SHADOWS = """
-    CREATE TEMPORARY TABLE ledgers_latestprice (LIKE ledgers_latestprice) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE ledgers_latestdepth (LIKE ledgers_latestdepth) ON COMMIT DROP;
+SHADOW = """
+    CREATE TEMPORARY TABLE ledgers_latestprice (LIKE ledgers_latestprice);
+    CREATE TEMPORARY TABLE ledgers_latestdepth (LIKE ledgers_latestdepth);
 """
+UNSHADOW = "DROP TABLE pg_temp.ledgers_latestprice, pg_temp.ledgers_latestdepth"
 FORGET_PRICES = "DELETE FROM pg_temp.ledgers_latestprice"
 SET_PRICES = """
     INSERT INTO pg_temp.ledgers_latestprice (id, price_id, coin_type, market, bid, ask, last, occurred_at, observed_at)
@@ -171,7 +173,7 @@ def trade_through(
     user: User, *, name: str, is_default: bool, bounds: Bounds, outlook: Outlook, ideas: Sequence[Idea],
     report: Callable[[int], None],
 ) -> Account:  # fmt: skip
-    """Open a paper account for the user and let it trade through the past; give it as it then stands.
+    """Open a paper account for the user and let it trade through the past; say what each day ended with.
 
     All or nothing. Raises ReplayFailed, and Conflict when the user has an account of that name.
     """
@@ -180,9 +182,12 @@ def trade_through(
         account = open_account(user=user, name=name, venue="paper", is_default=is_default)
         set_limits(account, bounds=bounds, actor=ACTOR)
     with connection.cursor() as cursor:
-        cursor.execute(SHADOWS)
-    Replay(account, market, until).run(ideas, report)
+        cursor.execute(SHADOW)
+        Replay(account, market, until).run(ideas, report)
+        cursor.execute(UNSHADOW)
     _require_sound(account)
+    with clock.at(until):
+        value_days(account)
     Event.objects.create(
         account=account, type=EVENT, at=clock.now(), actor=ACTOR, reason="demo data",
         inputs={"seed": market.seed, "since": since.isoformat(), "until": until.isoformat()},

@@ -77,14 +77,14 @@ def roll_candles(*, now: datetime) -> int:
 
 
 def roll_seeded(*, since: datetime, fine_since: datetime, until: datetime) -> int:
-    """Write the candles of made-up prices in [since, until) that are over; return how many.
+    """Write the candles of made-up prices whose intervals lie within [since, until); return how many.
 
     Before `fine_since` there is a price an hour, and no candle of 5 minutes.
     """
     five_minutes, hour, day = KINDS
     starts = ((five_minutes, fine_since), (replace(hour, finer=None), since), (day, since))
     return sum(
-        _roll(kind, _begin(begin, kind), _begin(until, kind), origin=Entry.Origin.SEED)
+        _roll(kind, begin + (EPOCH - begin) % kind.width, _begin(until, kind), origin=Entry.Origin.SEED)
         for kind, begin in starts
     )
 
