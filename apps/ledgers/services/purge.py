@@ -75,9 +75,7 @@ def purge_seeded(*, now: datetime, reason: str) -> int:
     return deleted
 
 
-def _cut(
-    model: type[Entry], condition: str, values: list[datetime], *, before: datetime, reason: str
-) -> int:
+def _cut(model: type[Entry], condition: str, values: list[datetime], *, before: datetime, reason: str) -> int:
     """Delete what meets a condition in our own words, in the caller's transaction, and record the cut."""
     table = model._meta.db_table
     with pgtrigger.ignore(f"{model._meta.label}:append_only"), connection.cursor() as cursor:
