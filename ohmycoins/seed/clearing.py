@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import pgtrigger
 from django.contrib.auth.models import Group
 from django.db import connection, models, transaction
-from django.db.models import Q
 
 from apps.accounts.models import User
 from apps.ledgers.services.purge import purge_seeded
@@ -97,7 +96,7 @@ def _delete_account(account_id: int) -> None:
 @transaction.atomic
 def _delete_user(user: User) -> None:
     with pgtrigger.ignore(*_triggers(Stop)):
-        Stop.objects.filter(Q(user=user)).delete()
+        Stop.objects.filter(user=user).delete()
     user.delete()
 
 

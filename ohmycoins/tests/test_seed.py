@@ -440,7 +440,7 @@ def test_clear_knows_every_table_that_belongs_to_an_account() -> None:
         model
         for model in apps.get_models()
         for field in model._meta.get_fields()
-        if isinstance(field, models.ForeignKey) and field.related_model is Account
+        if isinstance(field, models.ForeignKey) and field.related_model in OF_ACCOUNT
     }
     assert belonging <= set(OF_ACCOUNT)
 
