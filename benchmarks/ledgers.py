@@ -114,7 +114,7 @@ def _news() -> Row:
 
     def store() -> None:
         with transaction.atomic():
-            store_items(articles(), run=run, observed_at=clock.now())
+            store_items(articles(), source_id=run.source_id, run=run, observed_at=clock.now())
 
     def copy() -> None:
         statement = f"COPY bench_news ({', '.join(columns)}) FROM STDIN"

@@ -1,6 +1,6 @@
 """Bring everything up, keep it up, and take it down in order (`make up`, `make demo`).
 
-Start: lock, PostgreSQL, Redis, `manage.py prepare`, sandbox (demo only), web, workers, beat.
+Start: lock, PostgreSQL, Redis, `manage.py prepare`, sandbox and `manage.py seed` (demo only), workers, beat, web.
 Stop: the reverse, so that work in progress finds its database until it is done.
 
 The lock is an flock on a descriptor that every child inherits. It is therefore free only when all of
@@ -151,6 +151,7 @@ class Supervisor:
         self._prepare()
         if self.demo:
             self._start_sandbox()
+            self._seed()
         python = [sys.executable, "-m"]
         celery = [*python, "celery", "--quiet", "-A", "ohmycoins"]
         for name, options in WORKERS.items():
@@ -204,6 +205,16 @@ class Supervisor:
             subprocess.run(
                 [sys.executable, "manage.py", "connect_sandbox"], check=False, cwd=environment.BASE_DIR
             )
+
+    def _seed(self) -> None:
+        """Load the past that the sandbox goes on from, unless it is there; in a process that ends."""
+        seeding = subprocess.Popen([sys.executable, "manage.py", "seed"], cwd=environment.BASE_DIR)
+        while seeding.poll() is None:
+            if self.stopping.wait(0.2):
+                seeding.terminate()
+                seeding.wait()
+        if seeding.returncode and not self.stopping.is_set():
+            say("there is no demo data, or not all of it: see above")
 
     def _prepare(self) -> None:
         """Migrate, create what is missing, and print the login; in a process that ends."""

@@ -12,7 +12,7 @@ import pytest
 from ohmycoins.local import paths, postgres, process, redis
 from ohmycoins.local.paths import layout, walkable
 from ohmycoins.local.process import Child, StartError, wait_until
-from ohmycoins.local.supervisor import Service
+from ohmycoins.local.supervisor import Service, Supervisor
 
 SECONDS = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 
@@ -125,3 +125,17 @@ def test_stand_in_redis_answers_and_says_that_it_forgets(
     finally:
         server.stop()
         shutil.rmtree(place.home, ignore_errors=True)  # root's may lie outside tmp_path
+
+
+def test_seed_of_the_demo_ends_when_the_supervisor_is_told_to_stop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sleeper = tmp_path / "python"
+    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeper.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(sleeper))
+    supervisor = Supervisor(demo=False)
+    supervisor.stopping.set()
+    begun_at = time.monotonic()
+    supervisor._seed()
+    assert time.monotonic() - begun_at < 10

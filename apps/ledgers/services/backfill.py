@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.ledgers.collectors.base import HasPast, Missing
 from apps.ledgers.models import CollectionRun, Source
+from apps.ledgers.models.entry import Entry
 from apps.ledgers.records import ItemRecord
 from apps.ledgers.services.collect import (
     close_read,
@@ -17,7 +18,7 @@ from apps.ledgers.services.collect import (
     read_page,
 )
 from apps.ledgers.services.reading import Reading
-from apps.ledgers.services.store import store_items
+from apps.ledgers.services.store import Past, store_items
 from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import Conflict, OutsideError, Refused
 from ohmycoins.core.locks import advisory_lock
@@ -106,7 +107,8 @@ def _collect_part(
         advisory_lock(f"ledgers.{source.pk}")
         stored = store_items(
             [record for record in reading.kept if isinstance(record, ItemRecord)],
-            run=run, observed_at=clock.now(), known_after=collector.known_after,
+            source_id=source.pk, run=run, observed_at=clock.now(),
+            past=Past(Entry.Origin.BACKFILL, collector.known_after),
         )  # fmt: skip
         locked = Source.objects.select_for_update().get(pk=source.pk)
         locked.backfilled[part] = {"since": since.isoformat(), "until": clock.now().isoformat()}

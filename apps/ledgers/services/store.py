@@ -1,7 +1,7 @@
 """Append parsed records to their ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -48,8 +48,9 @@ BATCH = 1000
 STORE_PRICES = """
     WITH stored AS (
         INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at,
-                                   observed_at, run_id, origin)
-        SELECT coin_type, market, bid, ask, last, bid > ask, occurred_at, %(observed_at)s, %(run)s, 'observed'
+                                   observed_at, run_id, origin, available_at)
+        SELECT coin_type, market, bid, ask, last, bid > ask, occurred_at, %(observed_at)s, %(run)s, %(origin)s,
+               CASE WHEN %(origin)s <> 'observed' THEN occurred_at END
         FROM unnest(%(coin_types)s::text[], %(markets)s::text[], %(bids)s::text[]::numeric[], %(asks)s::text[]::numeric[],
                     %(lasts)s::text[]::numeric[], %(times)s::timestamptz[])
              AS tick (coin_type, market, bid, ask, last, occurred_at)
@@ -66,6 +67,14 @@ STORE_PRICES = """
     )
     SELECT count(*) FROM stored
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Where entries come from that nobody observed, and how long after they occurred they would have been known."""
+
+    origin: Entry.Origin
+    known_after: timedelta
 
 
 def misfit(record: Record, *, read_at: datetime) -> str | None:
@@ -115,21 +124,25 @@ def store(records: Sequence[Record], *, run: CollectionRun, observed_at: datetim
     items = [record for record in records if isinstance(record, ItemRecord)]
     stored = store_prices(prices, run=run, observed_at=observed_at) if prices else 0
     stored += store_depths(depths, run=run, observed_at=observed_at) if depths else 0
-    return stored + store_items(items, run=run, observed_at=observed_at)
+    return stored + store_items(items, source_id=run.source_id, run=run, observed_at=observed_at)
 
 
-def store_prices(records: Sequence[PriceRecord], *, run: CollectionRun, observed_at: datetime) -> int:
+def store_prices(
+    records: Sequence[PriceRecord], *, run: CollectionRun | None, observed_at: datetime,
+    origin: Entry.Origin = Entry.Origin.OBSERVED,
+) -> int:  # fmt: skip
     """Append prices and move the latest ones; return how many were new.
 
-    A market that already has a price in that minute keeps it. Runs in the caller's transaction, under
-    the source's advisory lock.
+    A market that already has a price in that minute keeps it. Prices that nobody observed would have
+    been known at once. Runs in the caller's transaction, under the source's advisory lock.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             STORE_PRICES,
             {
-                "run": run.pk,
+                "run": run.pk if run else None,
                 "observed_at": observed_at,
+                "origin": origin.value,
                 "coin_types": [record.coin_type for record in records],
                 "markets": [record.market for record in records],
                 # As texts: the driver writes a list of them three times as fast as one of Decimals.
@@ -143,44 +156,38 @@ def store_prices(records: Sequence[PriceRecord], *, run: CollectionRun, observed
 
 
 def store_items(
-    records: Sequence[ItemRecord],
-    *,
-    run: CollectionRun,
-    observed_at: datetime,
-    known_after: timedelta | None = None,
-) -> int:
+    records: Sequence[ItemRecord], *, source_id: str, run: CollectionRun | None, observed_at: datetime,
+    past: Past | None = None,
+) -> int:  # fmt: skip
     """Append the versions that differ from their item's newest one; return how many there were.
 
-    Of several versions of an item in one call the first counts. With `known_after` the entries are
-    backfilled: they say when they would have been known, and never restate what was observed.
+    Of several versions of an item in one call the first counts. Entries of the `past` say when they would
+    have been known, and never restate what is there.
     """
     stored = 0
     for kind, model in MODELS.items():
         alike = {record.item: record for record in reversed(records) if type(record) is kind}
-        known = {entry.item: entry for entry in model.objects.newest_of(run.source_id, list(alike))}
+        known = {entry.item: entry for entry in model.objects.newest_of(source_id, list(alike))}
+        about = {"collector_id": source_id, "run": run, "observed_at": observed_at}
         new = [
-            _entry(model, record, run, observed_at, known_after)
+            model(**about, **_said(model, record), **_then(record, past))
             for record in reversed(alike.values())
-            if record.item not in known or (known_after is None and _differs(known[record.item], record))
+            if record.item not in known or (past is None and _differs(known[record.item], record))
         ]
         model.objects.bulk_create(new, batch_size=BATCH)
         stored += len(new)
     return stored
 
 
-def _entry(
-    model: type[Item],
-    record: ItemRecord,
-    run: CollectionRun,
-    observed_at: datetime,
-    known_after: timedelta | None,
-) -> Item:
+def _said(model: type[Item], record: ItemRecord) -> dict[str, Any]:
     said = {f.name: getattr(record, f.name) for f in fields(record) if hasattr(model, f.name)}
-    said |= {name: list(value) for name, value in said.items() if isinstance(value, tuple)}
-    past = {} if known_after is None else {
-        "origin": Entry.Origin.BACKFILL, "available_at": record.occurred_at + known_after,
-    }  # fmt: skip
-    return model(run=run, collector_id=run.source_id, observed_at=observed_at, **said, **past)
+    return said | {name: list(value) for name, value in said.items() if isinstance(value, tuple)}
+
+
+def _then(record: ItemRecord, past: Past | None) -> dict[str, Any]:
+    if past is None:
+        return {}
+    return {"origin": past.origin, "available_at": record.occurred_at + past.known_after}
 
 
 def _differs(known: Item, record: ItemRecord) -> bool:

@@ -92,7 +92,7 @@ LEDGERS = {
 def store_now(*records: ItemRecord) -> int:
     """Store versions as their collector would, now; return how many were new."""
     run = make_run(source=make_source(*LEDGERS[type(records[0])]))
-    return store_items(records, run=run, observed_at=clock.now())
+    return store_items(records, source_id=run.source_id, run=run, observed_at=clock.now())
 
 
 def make_price(

@@ -1,13 +1,17 @@
 """Old entries can be deleted in one place only, and nobody is told half a past."""
 
 from datetime import timedelta
+from decimal import Decimal as D
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from apps.ledgers.models import Cut, LatestPrice, News, Price
-from apps.ledgers.services.purge import purge, retain
+from apps.ledgers.models.entry import Entry
+from apps.ledgers.records import PriceRecord
+from apps.ledgers.services.purge import purge, purge_seeded, retain
+from apps.ledgers.services.store import store_prices
 from apps.ledgers.tests.factories import make_news, make_price, store_now
 from ohmycoins.core import clock as system_clock
 
@@ -52,3 +56,25 @@ def test_retention_is_off_by_default_and_counts_in_days(clock: Any) -> None:
     assert retain(days=0, now=system_clock.now()) == 0
     assert retain(days=32, now=system_clock.now()) == 0
     assert retain(days=30, now=system_clock.now()) == 1
+
+
+def test_only_what_was_seeded_is_purged_and_the_latest_price_is_the_newest_that_is_left(
+    api: APIClient, clock: Any
+) -> None:
+    make_price("BTC")
+    store_now(make_news())
+    observed = LatestPrice.objects.get().price_id
+    clock.shift(3600)
+    now = system_clock.now()
+    made_up = [
+        PriceRecord(coin, "AUD", D(1), D(2), D(1), now - timedelta(minutes=ago))
+        for coin in ("BTC", "ETH")
+        for ago in (0, 600)
+    ]
+    store_prices(made_up, run=None, observed_at=now, origin=Entry.Origin.SEED)
+    assert LatestPrice.objects.count() == 2
+    assert purge_seeded(now=now, reason="test") == 4
+    assert LatestPrice.objects.get().price_id == Price.objects.get().pk == observed
+    assert News.objects.count() == 1
+    assert list(Cut.objects.values_list("table", "deleted", "before")) == [("ledgers_price", 4, now)]
+    assert purge_seeded(now=now, reason="test") == 0

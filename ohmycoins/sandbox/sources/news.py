@@ -85,9 +85,8 @@ class News:
         )
 
     def _item(self, feed: Feed, story: Story) -> str:
-        slug = re.sub(r"[^a-z0-9]+", "-", story.title.removesuffix(" (updated)").lower()).strip("-")
-        fields = {"slug": slug, "number": story.number, "day": f"{story.at:%Y/%m/%d}"}
-        link = feed.site + feed.path.format_map(fields)
+        fields = _link_fields(story)
+        link = link_of(feed, story)
         title = _cdata(story.title) if feed.has_cdata_titles else escape(story.title)
         author = dice(self.seed, feed.site, story.number).choice(PEOPLE)
         html = f'<p style="float:right"><img src="{feed.site}/images/{story.number}.jpg"></p><p>{escape(story.text)}</p>'
@@ -106,6 +105,16 @@ class News:
             identity = UUID(digits(self.seed, feed.site, story.number, length=32), version=4)
             return f'<guid isPermaLink="false">{identity}</guid>'
         return f'<guid isPermaLink="false">{feed.site}/?p={story.number}</guid>'
+
+
+def link_of(feed: Feed, story: Story) -> str:
+    """Give the address of a story in an outlet."""
+    return feed.site + feed.path.format_map(_link_fields(story))
+
+
+def _link_fields(story: Story) -> dict[str, object]:
+    slug = re.sub(r"[^a-z0-9]+", "-", story.title.removesuffix(" (updated)").lower()).strip("-")
+    return {"slug": slug, "number": story.number, "day": f"{story.at:%Y/%m/%d}"}
 
 
 def _cdata(text: str) -> str:

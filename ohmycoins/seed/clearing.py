@@ -1,0 +1,110 @@
+"""Take away what was made up, and nothing else.
+
+Fills, events and movements are facts, which no service deletes; their triggers are lifted here for this
+transaction and these accounts alone, as the purge of the ledgers lifts theirs. An account's trail goes
+with the account: a chain of events with a gap would prove nothing.
+"""
+
+from dataclasses import dataclass
+
+import pgtrigger
+from django.contrib.auth.models import Group
+from django.db import connection, models, transaction
+
+from apps.accounts.models import User
+from apps.ledgers.services.purge import purge_seeded
+from apps.pnl.models import (
+    BookingFailure,
+    Closing,
+    DailyResult,
+    DailyTotal,
+    EquitySnapshot,
+    GivenCost,
+    Lot,
+    Match,
+    Position,
+)
+from apps.trading.models import (
+    Account,
+    Chain,
+    Credential,
+    DayStart,
+    Discrepancy,
+    Event,
+    Fill,
+    Holding,
+    Limits,
+    Movement,
+    Order,
+    Stop,
+)
+from ohmycoins.core import clock
+from ohmycoins.seed import past
+from ohmycoins.seed.marks import GROUP, alone, quiet, seeded_accounts, seeded_users
+
+REASON = "seed --clear"
+# What belongs to an account, in the order in which it can go.
+OF_ACCOUNT: tuple[type[models.Model], ...] = (
+    Match, Closing, Lot, Position, DailyResult, DailyTotal, EquitySnapshot, BookingFailure, GivenCost, Event,
+    Fill, Order, Holding, Movement, Limits, DayStart, Discrepancy, Credential, Chain, Account,
+)  # fmt: skip
+WHOSE = {
+    Account: "id = %s",
+    Chain: "id = %s",
+    GivenCost: "movement_id IN (SELECT id FROM trading_movement WHERE account_id = %s)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """How much was taken away."""
+
+    accounts: int
+    users: int
+    entries: int
+
+
+def clear() -> Cleared:
+    """Delete seeded accounts with all that is in them, seeded users, and seeded entries.
+
+    Superusers stay, and so does a seeded user who has accounts of another making. Safe to run again.
+    """
+    with alone(), quiet():
+        accounts = list(seeded_accounts().order_by("pk").values_list("pk", flat=True))
+        for account_id in accounts:
+            _delete_account(account_id)
+        users = [
+            _delete_user(user) for user in seeded_users().filter(is_superuser=False, trading_accounts=None)
+        ]
+        Group.objects.filter(name=GROUP, user=None).delete()
+        entries = purge_seeded(now=clock.now(), reason=REASON)
+        past.forget()
+        return Cleared(accounts=len(accounts), users=len(users), entries=entries)
+
+
+@transaction.atomic
+def _delete_account(account_id: int) -> None:
+    Account.objects.locked().get(pk=account_id)
+    stops = Stop.objects.filter(scope=Stop.Scope.ACCOUNT, target=str(account_id))
+    with pgtrigger.ignore(*_triggers(Stop, *OF_ACCOUNT)), connection.cursor() as cursor:
+        stops.delete()
+        for model in OF_ACCOUNT:
+            whose = WHOSE.get(model, "account_id = %s")
+            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE {whose}", [account_id])  # noqa: S608 - our own
+
+
+@transaction.atomic
+def _delete_user(user: User) -> None:
+    with pgtrigger.ignore(*_triggers(Stop)):
+        Stop.objects.filter(user=user).delete()
+    user.delete()
+
+
+def _triggers(*tables: type[models.Model]) -> list[str]:
+    """Name the triggers of tables that keep rows from being deleted."""
+    return [
+        f"{model._meta.label}:{trigger.name}"
+        for model in tables
+        for trigger in getattr(model._meta, "triggers", [])
+        if isinstance(trigger, pgtrigger.Protect)
+    ]
