@@ -61,13 +61,23 @@ class UnmatchedFilter(admin.SimpleListFilter):
 class LotAdmin(FactAdmin):
     list_display = (
         "id", "account", "coin_type", "quantity", "remaining_quantity", "cost", "remaining_cost", "acquired_at",
-        "cost_unknown",
+        "cost_is",
     )  # fmt: skip
     list_filter = ("cost_unknown", ("acquired_at", RangeDateTimeFilter))
     list_select_related = ("account",)
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type", "account__user__email")
     ordering = ("-id",)
     actions_detail = ("give_cost",)
+
+    @admin.display(description="Cost is", ordering="cost_unknown")
+    def cost_is(self, lot: Lot) -> str:
+        return (
+            "what they were worth"
+            if lot.cost_unknown
+            else "what was paid"
+            if lot.fill_id
+            else "as somebody said"
+        )
 
     def has_give_cost_permission(self, request: HttpRequest, object_id: int | str | None = None) -> bool:
         """Offer it on coins that came by no purchase only, to those who may say what they cost."""

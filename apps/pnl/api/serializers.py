@@ -1,5 +1,7 @@
 """Write P&L figures as JSON."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from ohmycoins.core.api.fields import InstantField, PlainDecimalField
@@ -65,6 +67,11 @@ class _GroupSerializer(serializers.Serializer[object]):
     fees = PlainDecimalField()
     trades = serializers.IntegerField(help_text="Closing sales.")
     unpriced = serializers.ListField(child=serializers.CharField())
+
+    def get_fields(self) -> dict[str, Any]:
+        """Put what the row is of first."""
+        *figures, key = super().get_fields().items()
+        return dict([key, *figures])
 
 
 class ByCoinSerializer(_GroupSerializer):
