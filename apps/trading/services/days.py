@@ -22,15 +22,17 @@ def begin_days(*, limit: int = 500) -> int:
         waiting = (
             Account.objects.filter(~Exists(today), timezone=zone).order_by("id").values_list("pk", flat=True)
         )
-        for account_id in list(waiting[: limit - begun]):
-            _begin_day(account_id)
-            begun += 1
+        begun += sum(_begin_day(account_id) for account_id in list(waiting[: limit - begun]))
     return begun
 
 
 @transaction.atomic
-def _begin_day(account_id: int) -> None:
-    account = Account.objects.locked().get(pk=account_id)
+def _begin_day(account_id: int) -> bool:
+    """Begin the account's day, unless somebody holds it: then in a minute."""
+    account = Account.objects.locked(skip_locked=True).filter(pk=account_id).first()
+    if account is None:
+        return False
     now = clock.now()
     end_bad_day(account, now)
     read_day(account, now)
+    return True

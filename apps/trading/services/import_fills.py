@@ -162,8 +162,8 @@ def _record(account: Account, new: list[Entry], found: Imported, *, digest: str,
         account.save(update_fields=["cash_aud"])
     else:
         _take_off_openings(account, connected_at, coins, cash, new, now)
-    if coins:
-        history_recorded.send(sender=Fill, account=account, coins=sorted(coins))
+    since = min(entry.at for entry in new)
+    history_recorded.send(sender=Fill, account=account, coins=sorted(coins), since=since)
     Event.objects.create(
         account=account, type=IMPORTED, at=now, actor=actor, reason="trade history from a file",
         inputs={

@@ -1,5 +1,6 @@
 """What an account may do, measured from its rows: position, daily loss, algorithms, reviews, the database."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -9,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 
 from apps.accounts.tests.factories import UserFactory
 from apps.ledgers.tests.factories import make_price
-from apps.trading.models import DayStart, Event, Holding, Movement, Order, VolatileMarket
+from apps.trading.models import Account, DayStart, Event, Holding, Movement, Order, VolatileMarket
 from apps.trading.services.days import begin_days
 from apps.trading.services.execute import drain_account
 from apps.trading.services.place import place_order
@@ -273,3 +274,24 @@ def test_two_sql_inserts_at_once_cannot_reserve_the_same_cash() -> None:
         return True
 
     assert sorted(in_threads(2, try_to)) == [False, True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_account_that_somebody_holds_begins_its_day_later() -> None:
+    account = make_account()
+
+    def work(number: int) -> int:
+        if number == 0:
+            with transaction.atomic():
+                Account.objects.locked().get(pk=account.pk)
+                held.set()
+                assert tried.wait(10)
+            return 0
+        assert held.wait(10)
+        begun = begin_days()
+        tried.set()
+        return begun
+
+    held, tried = threading.Event(), threading.Event()
+    assert in_threads(2, work) == [0, 0]
+    assert begin_days() == 1
