@@ -129,7 +129,9 @@ def _database(url: str) -> dict[str, Any]:
     return config | {
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,  # after a restart of PostgreSQL the first query would fail
-        "OPTIONS": {"connect_timeout": 5, "options": options} | config.get("OPTIONS", {}),
+        # For statements that ask to be prepared (`pnl.services.book`); the ORM's never do.
+        "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 5, "options": options}
+        | config.get("OPTIONS", {}),
         "TEST": {"NAME": f"test_{config['NAME']}"},
     }
 

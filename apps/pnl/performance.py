@@ -43,27 +43,32 @@ def judge(before: DayEnd | None, days: Sequence[DayEnd], *, risk_free_rate: floa
 
     `risk_free_rate` is a year's, as a fraction. Fewer than two daily returns give no ratios.
     """
-    returns = _returns(before, days)
-    fall = _drawdown_share(returns)
+    spans = _returns(before, days)
+    fall = _drawdown_share(one for one, _ in spans)
+    daily = [one for one, length in spans if length == 1]
     return Performance(
         max_drawdown=_drawdown(before, days),
         max_drawdown_percent=_rounded(100 * fall),
-        sharpe_ratio=_ratio(_sharpe(returns, risk_free_rate / DAYS_A_YEAR)),
-        sortino_ratio=_ratio(_sortino(returns, risk_free_rate / DAYS_A_YEAR)),
-        calmar_ratio=_ratio(_calmar(returns, fall)),
+        sharpe_ratio=_ratio(_sharpe(daily, risk_free_rate / DAYS_A_YEAR)),
+        sortino_ratio=_ratio(_sortino(daily, risk_free_rate / DAYS_A_YEAR)),
+        calmar_ratio=_ratio(_calmar(spans, fall)),
     )
 
 
-def _returns(before: DayEnd | None, days: Iterable[DayEnd]) -> list[float]:
-    """Give what each day returned on what it began with; days that began with nothing are left out."""
+def _returns(before: DayEnd | None, days: Iterable[DayEnd]) -> list[tuple[float, int]]:
+    """Give what was returned on what was there, and in how many days: more than one where some are not known.
+
+    What began with nothing is left out.
+    """
     returns = []
     equity, paid_in = (float(before.equity), float(before.paid_in)) if before else (0.0, 0.0)
+    last = before.day if before else None
     for day in days:
         end, paid = float(day.equity), float(day.paid_in)
         base = equity + paid - paid_in
         if base > 0:
-            returns.append(end / base - 1)
-        equity, paid_in = end, paid
+            returns.append((end / base - 1, (day.day - last).days if last else 1))
+        equity, paid_in, last = end, paid, day.day
     return returns
 
 
@@ -84,6 +89,8 @@ def _drawdown_share(returns: Iterable[float]) -> float:
         worth *= 1 + one
         peak = max(peak, worth)
         deepest = min(deepest, worth / peak - 1)
+        if worth <= 0:  # more than everything is lost: from here on nothing is a share of it
+            break
     return deepest
 
 
@@ -116,18 +123,18 @@ def _over(excess: float, deviation: float) -> float | None:
     return excess / deviation * math.sqrt(DAYS_A_YEAR) if deviation > 1e-12 else None
 
 
-def _calmar(returns: Sequence[float], fall: float) -> float | None:
+def _calmar(spans: Sequence[tuple[float, int]], fall: float) -> float | None:
     """Give the yearly growth over the deepest fall; None without one.
 
     T. W. Young, Calmar Ratio: A Smoother Tool, Futures, October 1991.
     """
-    if len(returns) < 2 or not fall:
+    if len(spans) < 2 or not fall:
         return None
-    growth = math.prod(1 + one for one in returns)
+    growth = math.prod(1 + one for one, _ in spans)
     if growth <= 0:
         return -1 / -fall
     try:
-        return (growth ** (DAYS_A_YEAR / len(returns)) - 1) / -fall
+        return (growth ** (DAYS_A_YEAR / sum(length for _, length in spans)) - 1) / -fall
     except OverflowError:  # a few wild days, stretched over a year
         return None
 

@@ -41,7 +41,12 @@ class Valuation:
     value: Decimal
     unpriced: tuple[str, ...]
     paid_in: Decimal
-    """What came by no trade so far, less what went: cash, and coins at their cost."""
+    """What came by no trade so far, less what went: cash, and coins at their cost; less the cost of what is left out."""
+    cash: Decimal
+
+    @property
+    def equity(self) -> Decimal:
+        return self.cash + self.value
 
     @property
     def unrealized_pnl(self) -> Decimal:

@@ -20,7 +20,7 @@ class PositionSerializer(serializers.Serializer[object]):
 
 
 class PortfolioSerializer(serializers.Serializer[object]):
-    cash_aud = PlainDecimalField()
+    cash_aud = PlainDecimalField(source="valuation.cash")
     positions_value = PlainDecimalField(source="valuation.value")
     equity = PlainDecimalField()
     total_cost = PlainDecimalField(source="valuation.cost")

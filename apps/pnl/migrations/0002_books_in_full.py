@@ -62,7 +62,13 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='bookingfailure',
             name='coin_type',
-            field=models.CharField(default='', max_length=20),
+            field=models.CharField(blank=True, default='', max_length=20),
+            preserve_default=False,
+        ),
+        migrations.AddField(
+            model_name='bookingfailure',
+            name='since',
+            field=models.DateTimeField(default=ohmycoins.core.clock.now, help_text='When the first thing happened that it lacks.'),
             preserve_default=False,
         ),
         migrations.AddField(

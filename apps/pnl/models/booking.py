@@ -12,10 +12,14 @@ from ohmycoins.core.money import plain
 
 
 class BookingFailure(models.Model):
-    """A coin whose book lacks something recorded, written in the same transaction; gone once it is rebuilt."""
+    """A coin whose book lacks something recorded, written in the same transaction; gone once it is rebuilt.
+
+    Without a coin it is the account's past that could not be valued.
+    """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="booking_failures", db_index=False)
-    coin_type = models.CharField(max_length=20)
+    coin_type = models.CharField(max_length=20, blank=True)
+    since = models.DateTimeField(help_text="When the first thing happened that it lacks.")
     fill = models.ForeignKey(Fill, models.PROTECT, null=True, related_name="+", help_text="The first one.")
     error = models.CharField(max_length=500)
     attempts = models.PositiveIntegerField(default=1)

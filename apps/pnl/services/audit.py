@@ -27,6 +27,7 @@ from apps.pnl.services.columns import (
 )
 from apps.pnl.services.comparison import Comparison, compare_totals
 from apps.pnl.services.differences import WHOLE_ACCOUNT, Difference, Differences
+from apps.pnl.services.equity import revalue
 from apps.pnl.services.rebuild import forget_coin, rebuild_coin, take_time
 from apps.pnl.services.rollups import rebuild_sums
 from apps.pnl.tally import SUMS, Book, Columns, compute, group
@@ -107,6 +108,7 @@ def mend_book(account: Account, audit: Audit) -> None:
         rebuild_coin(locked, coin)
     if WHOLE_ACCOUNT in audit.coins:
         rebuild_sums(locked)
+    revalue(locked)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from apps.pnl import fifo
 from apps.pnl.models import BookingFailure
 from apps.pnl.periods import local_day
-from apps.pnl.services.equity import end_days_anew, revalue
+from apps.pnl.services.equity import end_days_anew, last_due, revalue
 from apps.pnl.services.rebuild import rebuild_coin
 from apps.pnl.services.rollups import combined, rebuild_sums
 from apps.trading.models import Account
@@ -28,6 +28,7 @@ from ohmycoins.core.money import ZERO
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = (5, 30, 180, 1080, 3600)
+ACCOUNT = ""  # in a coin's place: the account's past
 
 # Whether others of its coin happened after the fill, or coins came or went by no fill.
 LATE = """
@@ -129,18 +130,16 @@ CLOSE_LOTS = f"""
 
 def on_fill_recorded(*, fill: FillRecord, **_: Any) -> None:
     """Book a fill inside the transaction that records it; a failure leaves the fill, unbooked."""
-    with _kept_unbooked(fill.account_id, fill.coin_type, fill.id):
+    with _kept_unbooked(fill.account_id, fill.coin_type, since=fill.executed_at, fill_id=fill.id):
         book_fill(fill)
 
 
-def on_history_recorded(
-    *, account: Account, coins: Collection[str], since: datetime | None = None, **_: Any
-) -> None:
+def on_history_recorded(*, account: Account, coins: Collection[str], since: datetime, **_: Any) -> None:
     """Keep the books anew of coins of which much was recorded at once, or what is no fill."""
     for coin_type in sorted(coins):
-        with _kept_unbooked(account.pk, coin_type):
-            rebuild_coin(account, coin_type)
-    with _kept_unbooked(account.pk, min(coins, default="")):
+        with _kept_unbooked(account.pk, coin_type, since=since):
+            since = min(since, rebuild_coin(account, coin_type) or since)
+    with _kept_unbooked(account.pk, ACCOUNT, since=since):
         revalue(account, since)
 
 
@@ -154,18 +153,20 @@ def book_fill(fill: FillRecord) -> None:
     """Book a purchase as a lot, or a sale against lots.
 
     One that happened before others of its coin changes what those closed: the coin's book is kept anew then.
-    Runs in the caller's transaction with the account locked. Raises IntegrityError when the fill is
-    booked already.
+    One that happened before the account was last valued changes what it was worth. Runs in the caller's
+    transaction with the account locked. Raises IntegrityError when the fill is booked already.
     """
-    booked = _open_lot(fill) if fill.side == BUY else _close_lots(fill)
+    since, booked = fill.executed_at, _open_lot(fill) if fill.side == BUY else _close_lots(fill)
+    if booked and since >= last_due(clock.now(), fill.timezone):
+        return
+    account = Account.objects.get(pk=fill.account_id)
     if not booked:
-        account = Account.objects.get(pk=fill.account_id)
-        rebuild_coin(account, fill.coin_type)
-        revalue(account, fill.executed_at)
+        since = min(since, rebuild_coin(account, fill.coin_type) or since)
+    revalue(account, since)
 
 
 def book_overdue(*, limit: int = 100) -> int:
-    """Keep the books anew of coins that lack something; return how many."""
+    """Keep the books anew of coins that lack something; return how many. Accounts that are held come later."""
     due = BookingFailure.objects.filter(next_at__lte=clock.now()).order_by("next_at")
     return sum(
         _book_again(account_id, coin_type)
@@ -175,14 +176,16 @@ def book_overdue(*, limit: int = 100) -> int:
 
 @transaction.atomic
 def _book_again(account_id: int, coin_type: str) -> bool:
-    account = Account.objects.locked().get(pk=account_id)
+    account = Account.objects.locked(skip_locked=True).filter(pk=account_id).first()
     failure = BookingFailure.objects.filter(account=account, coin_type=coin_type).first()
-    if failure is None:
+    if account is None or failure is None:
         return False
     try:
         with transaction.atomic():
-            rebuild_coin(account, coin_type)
-            revalue(account, failure.fill.executed_at if failure.fill else failure.failed_at)
+            if coin_type != ACCOUNT:
+                rebuild_coin(account, coin_type)
+            revalue(account, failure.since)
+            failure.delete()
     except Exception as error:  # whatever it is: the row says why, and when it is tried again
         pause = RETRY_SECONDS[min(failure.attempts, len(RETRY_SECONDS) - 1)]
         failure.attempts += 1
@@ -195,18 +198,23 @@ def _book_again(account_id: int, coin_type: str) -> bool:
 
 
 @contextmanager
-def _kept_unbooked(account_id: int, coin_type: str, fill_id: int | None = None) -> Iterator[None]:
+def _kept_unbooked(
+    account_id: int, coin_type: str, *, since: datetime, fill_id: int | None = None
+) -> Iterator[None]:
     """Let what was recorded stand if booking it fails, whatever the reason, and have it made up for soon."""
     try:
         with transaction.atomic():
             yield
     except Exception as error:
         log.exception("booking.failed", account_id=account_id, coin=coin_type, fill_id=fill_id)
-        BookingFailure.objects.get_or_create(
+        failure, _ = BookingFailure.objects.get_or_create(
             account_id=account_id, coin_type=coin_type,
-            defaults={"fill_id": fill_id, "error": f"{type(error).__name__}: {error}"[:500],
+            defaults={"since": since, "fill_id": fill_id, "error": f"{type(error).__name__}: {error}"[:500],
                       "next_at": clock.now() + timedelta(seconds=RETRY_SECONDS[0])},
         )  # fmt: skip
+        if since < failure.since:
+            failure.since = since
+            failure.save(update_fields=["since"])
 
 
 def _open_lot(fill: FillRecord) -> bool:

@@ -63,19 +63,26 @@ FILLS = f"""
            ledger::text, side = 'buy' AS comes, kind = 'trade' AS paid, quantity, value_aud, fee_aud
     FROM trading_fill WHERE {IN_SCOPE}
 """  # noqa: S608 - constants only
-# What a coin opened with is one entry. The newest cost given counts, if it is of as many coins. A tie is rounded to
+# What a coin opened with is one entry; coins that nothing explains were there when the first ones left. The newest cost given counts, if it is of as many coins. A tie is rounded to
 # the even one, which round() does not.
 _MOVED = f"""
-    SELECT -movement.id, coin_type, coalesce(given.acquired_at, occurred_at), sequence,
-           coalesce(venue_ref, '')::text COLLATE "C", NULL::bigint, ''::text, quantity > 0, false, abs(quantity),
+    SELECT -movement.id, coin_type, coalesce(given.acquired_at, unexplained.at, occurred_at),
+           CASE WHEN unexplained.at IS NULL THEN sequence ELSE -1 END,
+           CASE WHEN unexplained.at IS NULL THEN coalesce(venue_ref, '') ELSE '' END::text COLLATE "C", NULL::bigint, ''::text, quantity > 0, false, abs(quantity),
            CASE WHEN units %% 1 = 0.5 THEN 2 * round(units / 2) ELSE round(units) END / 100000000, 0::numeric
-    FROM (SELECT id, coin_type, occurred_at, sequence, venue_ref, unit_price,
+    FROM (SELECT id, coin_type, kind, occurred_at, sequence, venue_ref, unit_price,
                  CASE kind WHEN 'opening' THEN sum(quantity) OVER alike ELSE quantity END AS quantity,
                  kind <> 'opening' OR row_number() OVER (alike ORDER BY occurred_at, sequence, id) = 1 AS counts
           FROM trading_movement WHERE {IN_SCOPE} AND coin_type <> ''
           WINDOW alike AS (PARTITION BY coin_type, kind)) AS movement
     LEFT JOIN LATERAL (SELECT cost_aud, acquired_at, quantity AS coins FROM pnl_givencost
                        WHERE movement_id = movement.id ORDER BY id DESC LIMIT 1) AS given ON given.coins = quantity
+    LEFT JOIN LATERAL (SELECT least(movement.occurred_at, min(at)) AS at FROM (
+            SELECT executed_at AS at FROM trading_fill
+            WHERE account_id = %(account)s AND coin_type = movement.coin_type AND side = 'sell'
+            UNION ALL SELECT occurred_at FROM trading_movement other WHERE account_id = %(account)s
+            AND other.coin_type = movement.coin_type AND other.kind <> 'opening' AND other.quantity < 0) AS left_then
+        ) AS unexplained ON kind = 'opening' AND movement.quantity > 0 AND given.coins IS NULL
     CROSS JOIN LATERAL (SELECT CASE WHEN quantity < 0 THEN 0
                                ELSE coalesce(given.cost_aud, quantity * unit_price, 0) * 100000000 END AS units) AS cost
     WHERE counts AND quantity <> 0

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Min
 
 from apps.pnl.models import EquitySnapshot, Lot
+from apps.pnl.services.rebuild import take_time
 from apps.pnl.services.valuation import ROUNDED, VALUED
 from apps.trading.models import Account, Fill, Movement
 from apps.trading.services.standing import MARK
@@ -21,24 +22,26 @@ from ohmycoins.core import clock
 log = structlog.get_logger(__name__)
 
 HOUR, MONTH = timedelta(hours=1), timedelta(days=31)
-AGES = timedelta(days=36_500)  # imported history may be older than the account
 
-# Every account of a time zone at once, as of the statement's own snapshot of the database.
+# Every account of a time zone at once that nobody holds: a fill being booked is in the next minute's.
 TAKE = f"""
     INSERT INTO pnl_equitysnapshot (account_id, at, cash_aud, value_aud, cost_aud, paid_in_aud, unpriced)
     SELECT account.id, %(at)s, account.cash_aud, held.value, held.cost, held.in_kind + moved.cash, to_jsonb(held.unpriced)
-    FROM trading_account account
+    FROM (
+        SELECT id, cash_aud FROM trading_account a
+        WHERE timezone = %(timezone)s AND created_at < %(at)s
+          AND NOT EXISTS (SELECT FROM pnl_equitysnapshot known WHERE known.account_id = a.id AND known.at = %(at)s)
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS account
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(value), 0) AS value, coalesce(sum(cost) FILTER (WHERE value IS NOT NULL), 0) AS cost,
-               coalesce(sum(in_kind_aud), 0) AS in_kind,
+               coalesce(sum(in_kind_aud), 0) - coalesce(sum(cost) FILTER (WHERE value IS NULL), 0) AS in_kind,
                coalesce(array_agg(DISTINCT coin_type) FILTER (WHERE value IS NULL), '{{}}') AS unpriced
         FROM ({VALUED.replace("%(account)s", "account.id")}) AS valued
     ) AS held
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(amount_aud), 0) AS cash FROM trading_movement WHERE account_id = account.id
     ) AS moved
-    WHERE account.timezone = %(timezone)s AND account.created_at < %(at)s
-    ON CONFLICT (account_id, at) DO NOTHING
 """  # noqa: S608 - constants only
 # What an account had at each instant: everything that happened before it, added up in one pass; coins that had
 # no price by then leave the instant unvalued. Lots and matches say what was held and what it had cost.
@@ -59,11 +62,14 @@ REVALUE = f"""
         ) AS happened WINDOW before AS (ORDER BY at, is_instant DESC ROWS UNBOUNDED PRECEDING)
     ), coin AS (
         SELECT at, coin_type, is_instant, sum(quantity) OVER before AS quantity, sum(cost) OVER before AS cost FROM (
-            SELECT at, coin_type, true AS is_instant, 0 AS quantity, 0 AS cost
-                FROM instant, (SELECT DISTINCT coin_type FROM pnl_position WHERE account_id = %(account)s) AS traded
-            UNION ALL SELECT acquired_at, coin_type, false, quantity, cost FROM pnl_lot WHERE account_id = %(account)s
-            UNION ALL SELECT disposed_at, coin_type, false, -quantity, -cost FROM pnl_match WHERE account_id = %(account)s
-        ) AS happened WINDOW before AS (PARTITION BY coin_type ORDER BY at, is_instant DESC ROWS UNBOUNDED PRECEDING)
+            SELECT at, coin_type, algorithm_id, ledger, true AS is_instant, 0 AS quantity, 0 AS cost
+                FROM instant, pnl_position WHERE account_id = %(account)s
+            UNION ALL SELECT acquired_at, coin_type, algorithm_id, ledger, false, quantity, cost
+                FROM pnl_lot WHERE account_id = %(account)s
+            UNION ALL SELECT disposed_at, coin_type, algorithm_id, ledger, false, -quantity, -cost
+                FROM pnl_match WHERE account_id = %(account)s
+        ) AS happened
+        WINDOW before AS (PARTITION BY coin_type, algorithm_id, ledger ORDER BY at, is_instant DESC ROWS UNBOUNDED PRECEDING)
     ), priced AS (
         SELECT coin.at, cost, {ROUNDED} AS value FROM (
             SELECT coin.at, coin.cost, coin.quantity * mark * 100000000 AS units
@@ -80,8 +86,6 @@ REVALUE = f"""
     INSERT INTO pnl_equitysnapshot (account_id, at, cash_aud, value_aud, cost_aud, paid_in_aud, unpriced)
     SELECT %(account)s, cash.at, cash, coalesce(value, 0), coalesce(held.cost, 0), paid_in, '[]'
     FROM cash LEFT JOIN held USING (at) WHERE cash.is_instant AND is_unpriced IS NOT TRUE
-    ON CONFLICT (account_id, at) DO UPDATE SET cash_aud = EXCLUDED.cash_aud, value_aud = EXCLUDED.value_aud,
-        cost_aud = EXCLUDED.cost_aud, paid_in_aud = EXCLUDED.paid_in_aud, unpriced = EXCLUDED.unpriced
 """  # noqa: S608 - constants only
 # A day's last value is what it ended with: an instant ends the day before it.
 END_DAYS = """
@@ -103,8 +107,14 @@ END_DAYS = """
 """
 UNVALUE_DAYS = """
     UPDATE pnl_dailytotal SET valued_at = NULL, equity_aud = NULL, unrealized_pnl = NULL, paid_in_aud = NULL
-    WHERE account_id = %(account)s
+    WHERE account_id = %(account)s AND valued_at > %(since)s
 """
+
+
+def last_due(now: datetime, timezone: str) -> datetime:
+    """Give the last instant up to `now` at which accounts are valued: a full hour, or their local midnight."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return max(hour, _start_of(now.astimezone(ZoneInfo(timezone)).date(), timezone))
 
 
 def take_snapshots() -> int:
@@ -114,7 +124,7 @@ def take_snapshots() -> int:
     """
     now, taken = clock.now(), 0
     for zone in Account.objects.order_by("timezone").values_list("timezone", flat=True).distinct():
-        at = max(now.replace(minute=0, second=0, microsecond=0), _midnight(now, zone))
+        at = last_due(now, zone)
         given: dict[str, Any] = {"at": at, "since": at, "timezone": zone, "account": None, "coin": None}
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(TAKE, given)
@@ -125,30 +135,45 @@ def take_snapshots() -> int:
 
 
 def revalue(account: Account, since: datetime | None = None) -> None:
-    """Compute anew what the account was worth from `since` on (None: since it began).
+    """Compute anew what the account was worth after `since` (None: since it began).
 
     That is at every local midnight, every hour of the last month, and whenever it was valued. An instant at
-    which something held had no recorded price stays as it was. Runs in the caller's transaction with the
+    which something held had no recorded price has no value. Runs in the caller's transaction with the
     account locked.
     """
     since = since or _beginning(account)
-    known = EquitySnapshot.objects.filter(account=account, at__gt=since).values_list("at", flat=True)
-    instants = sorted({*_instants(since, clock.now(), account.timezone), *known})
+    known = EquitySnapshot.objects.filter(account=account, at__gt=since)
+    instants = sorted({
+        *_instants(since, clock.now(), account.timezone), *known.values_list("at", flat=True)
+    })  # fmt: skip
+    if not instants:
+        return
+    take_time()
+    known.delete()
     given: dict[str, Any] = {"account": account.pk, "since": since, "timezone": None, "instants": instants}
     with connection.cursor() as cursor:
+        cursor.execute(UNVALUE_DAYS, given)
         cursor.execute(REVALUE, given)
         cursor.execute(END_DAYS, given)
     log.info("equity.revalued", account_id=account.pk, instants=len(instants))
 
 
 def end_days_anew(account: Account) -> None:
-    """Say again what the account's days ended with, from when it was valued: its days have moved.
+    """Say again what the account's days ended with: its days have moved.
 
-    Runs in the caller's transaction with the account locked.
+    From when it was valued, at its new midnights too where the prices of then are recorded. Runs in the
+    caller's transaction with the account locked.
     """
-    given: dict[str, Any] = {"account": account.pk, "since": account.created_at - AGES, "timezone": None}
+    take_time()
+    since = _beginning(account)
+    known = set(EquitySnapshot.objects.filter(account=account).values_list("at", flat=True))
+    instants = [at for at in _instants(since, clock.now(), account.timezone) if at not in known]
+    given: dict[str, Any] = {
+        "account": account.pk, "since": min([since, *known]) - HOUR, "timezone": None, "instants": instants,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(UNVALUE_DAYS, given)
+        cursor.execute(REVALUE, given)
         cursor.execute(END_DAYS, given)
 
 
@@ -177,10 +202,6 @@ def _instants(since: datetime, now: datetime, timezone: str) -> list[datetime]:
         midnights.append(midnight)
         day += timedelta(days=1)
     return sorted({at for at in hours + midnights if at > since})
-
-
-def _midnight(now: datetime, timezone: str) -> datetime:
-    return _start_of(now.astimezone(ZoneInfo(timezone)).date(), timezone)
 
 
 def _start_of(day: date, timezone: str) -> datetime:

@@ -21,13 +21,12 @@ from ohmycoins.core.money import ZERO
 class Portfolio:
     """An account at a glance; AUD. Coins never priced are left out and named."""
 
-    cash_aud: Decimal
     valuation: Valuation
     realized_pnl: Decimal
 
     @property
     def equity(self) -> Decimal:
-        return self.cash_aud + self.valuation.value
+        return self.valuation.equity
 
     @property
     def return_percent(self) -> Decimal | None:
@@ -53,7 +52,6 @@ def portfolio(account: Account) -> Portfolio:
     """Add up cash, positions, and what was realised and paid in."""
     valuation = value_positions(account)
     return Portfolio(
-        cash_aud=account.cash_aud,
         valuation=valuation,
         realized_pnl=sum_up(account, None, None).realized_pnl,
     )
@@ -62,8 +60,7 @@ def portfolio(account: Account) -> Portfolio:
 def summary(account: Account, start: Bound, end: Bound, now: datetime) -> Summary:
     """Add up a period from `start` to `end` (see `periods.cut`) and judge its days."""
     valuation = value_positions(account)
-    equity = account.cash_aud + valuation.value
-    today = DayEnd(local_day(now, account.timezone), equity, valuation.paid_in)
+    today = DayEnd(local_day(now, account.timezone), valuation.equity, valuation.paid_in)
     before, days = day_ends(account, start, end, today, now)
     return Summary(
         results=replace(

@@ -67,7 +67,7 @@ def history(account: Account, start: Bound, end: Bound, interval: str, now: date
     )
     if begins <= now < ends:
         valuation = value_positions(account)
-        worth[len(starts) - 1] = (account.cash_aud + valuation.value, valuation.unrealized_pnl)
+        worth[len(starts) - 1] = (valuation.equity, valuation.unrealized_pnl)
     return _buckets(starts, earned, worth, interval)
 
 

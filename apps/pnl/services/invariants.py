@@ -93,7 +93,8 @@ MONEY = """
         UNION ALL SELECT account_id, cost - realized_pnl - in_kind_aud FROM pnl_position
         UNION ALL SELECT account_id, -unmatched_proceeds FROM pnl_closing WHERE unmatched_quantity > 0
     ) AS entry
-    WHERE NOT EXISTS (SELECT FROM pnl_bookingfailure failed WHERE failed.account_id = entry.account_id)
+    WHERE NOT EXISTS (SELECT FROM pnl_bookingfailure failed
+                      WHERE failed.account_id = entry.account_id AND failed.coin_type <> '')
     GROUP BY account_id HAVING sum(amount) <> 0
 """
 CHECKS = {

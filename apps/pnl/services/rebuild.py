@@ -5,7 +5,7 @@ and matches get new ids; every sum that they enter is recomputed from them.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,8 @@ from apps.trading.records import BUY
 from ohmycoins.core.money import ZERO, round_aud
 
 log = structlog.get_logger(__name__)
+
+FIRST = -1  # before every sequence that a source gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,19 @@ class Source:
         return self.key[0]
 
 
-def rebuild_coin(account: Account, coin_type: str) -> None:
+def rebuild_coin(account: Account, coin_type: str) -> datetime | None:
     """Book everything that happened to the account's coin, in the order in which it happened.
+
+    Gives the instant since when its book lacked something, if it was waiting to be booked: what the account
+    was worth since then is the caller's to compute anew (`equity.revalue`).
 
     Runs in the caller's transaction with the account locked; the same facts give the same book in
     whatever order they arrived.
     """
     take_time()
     # Of one key, fills come first, then movements as they were recorded.
-    sources = sorted(
-        [*_fills(account, coin_type), *_movements(account, coin_type)],
-        key=lambda source: (source.key, source.movement_id or 0),
-    )
+    fills, moved, opening = _read(account, coin_type)
+    sources = sorted([*fills, *moved, *opening], key=lambda source: (source.key, source.movement_id or 0))
     replay = fifo.replay(
         fifo.Entry(number, source.algorithm_id, source.coming, source.quantity, source.amount)
         for number, source in enumerate(sources)
@@ -64,8 +67,37 @@ def rebuild_coin(account: Account, coin_type: str) -> None:
     lot_ids = _write_lots(account, coin_type, sources, replay)
     _write_closings(account, coin_type, sources, replay, lot_ids)
     rebuild_sums(account, coin_type)
-    BookingFailure.objects.filter(account=account, coin_type=coin_type).delete()
+    failures = BookingFailure.objects.filter(account=account, coin_type=coin_type)
+    since = failures.values_list("since", flat=True).first()
+    failures.delete()
     log.info("book.rebuilt", account_id=account.pk, coin=coin_type, entries=len(sources))
+    return since
+
+
+def _read(account: Account, coin_type: str) -> tuple[list[Source], list[Source], list[Source]]:
+    """Give the fills, the movements, and what the coin opened with: one entry, however many rows say it.
+
+    Coins of an opening that no history explains were there at the latest when the first ones left.
+    """
+    fills = list(_fills(account, coin_type))
+    rows = list(
+        Movement.objects.filter(account=account, coin_type=coin_type).order_by(
+            "occurred_at", "sequence", "pk"
+        )
+    )
+    given = {
+        cost.movement_id: cost for cost in GivenCost.objects.filter(movement__in=rows).order_by("pk")
+    }  # the newest word is the last
+    openings = [row for row in rows if row.kind == Movement.Kind.OPENING]
+    moved = [_moved(row, row.quantity, given.get(row.pk)) for row in rows if row not in openings]
+    quantity = sum((row.quantity for row in openings), ZERO)
+    if not quantity:
+        return fills, moved, []
+    opening = _moved(openings[0], quantity, given.get(openings[0].pk))
+    if opening.coming and opening.cost_unknown:
+        first = min([opening.at, *(source.at for source in (*fills, *moved) if not source.coming)])
+        opening = replace(opening, key=(first, FIRST, ""))
+    return fills, moved, [opening]
 
 
 def _fills(account: Account, coin_type: str) -> Iterable[Source]:
@@ -78,22 +110,6 @@ def _fills(account: Account, coin_type: str) -> Iterable[Source]:
         yield Source(
             (at, sequence, ref), pk, None, algorithm_id, ledger, side == BUY, quantity, amount, fee_aud
         )
-
-
-def _movements(account: Account, coin_type: str) -> Iterable[Source]:
-    """Give the movements of coins; what a coin opened with is one, however many rows say it."""
-    rows = Movement.objects.filter(account=account, coin_type=coin_type).order_by(
-        "occurred_at", "sequence", "pk"
-    )
-    given = {
-        cost.movement_id: cost for cost in GivenCost.objects.filter(movement__in=rows).order_by("pk")
-    }  # the newest word is the last
-    openings = [row for row in rows if row.kind == Movement.Kind.OPENING]
-    for row in rows:
-        if row not in openings:
-            yield _moved(row, row.quantity, given.get(row.pk))
-    if quantity := sum((row.quantity for row in openings), ZERO):
-        yield _moved(openings[0], quantity, given.get(openings[0].pk))
 
 
 def _moved(movement: Movement, quantity: Decimal, said: GivenCost | None) -> Source:

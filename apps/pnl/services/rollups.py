@@ -37,6 +37,9 @@ def combined(names: Iterable[str]) -> str:
     )  # fmt: skip
 
 
+# A fill that waits to be booked is in no figure.
+IS_BOOKED = """(EXISTS (SELECT FROM pnl_lot lot WHERE lot.fill_id = fill.id)
+                OR EXISTS (SELECT FROM pnl_closing closing WHERE closing.fill_id = fill.id))"""
 _OF_COIN = "account_id = %(account)s AND (%(coin)s::text IS NULL OR coin_type = %(coin)s::text)"
 
 
@@ -56,7 +59,7 @@ def entries(kept: str) -> str:
             "largest_win": "greatest(realized_pnl, 0)", "largest_loss": "least(realized_pnl, 0)",
         }),
         ("pnl_lot", "acquired_at", "movement_id IS NOT NULL", {"in_kind_aud": "cost"}),
-        ("trading_fill", "executed_at", "", {
+        ("trading_fill AS fill", "executed_at", IS_BOOKED, {
             "in_kind_aud": "CASE WHEN kind = 'trade' THEN 0 WHEN side = 'buy' THEN value_aud + fee_aud ELSE fee_aud - value_aud END",
             "buys": "(side = 'buy')::int", "sells": "(side = 'sell')::int",
             "buy_volume": "CASE side WHEN 'buy' THEN value_aud ELSE 0 END",

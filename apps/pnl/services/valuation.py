@@ -32,14 +32,18 @@ POSITIONS = f"""
     SELECT coin_type, sum(quantity), sum(cost), min(mark), min(observed_at), sum(value)
     FROM ({VALUED}) AS valued WHERE quantity > 0 GROUP BY coin_type ORDER BY coin_type
 """  # noqa: S608 - constants only
+# What is left out of the value is left out of what was paid in, too: leaving it out is no loss.
 VALUATION = f"""
     SELECT coalesce(sum(cost) FILTER (WHERE value IS NOT NULL), 0), coalesce(sum(value), 0),
-           coalesce(array_agg(DISTINCT coin_type) FILTER (WHERE value IS NULL), '{{}}'), coalesce(sum(in_kind_aud), 0) + (
-               SELECT coalesce(sum(amount_aud), 0) FROM trading_movement WHERE account_id = %(account)s)
+           coalesce(array_agg(DISTINCT coin_type) FILTER (WHERE value IS NULL), '{{}}'),
+           coalesce(sum(in_kind_aud), 0) - coalesce(sum(cost) FILTER (WHERE value IS NULL), 0) + (
+               SELECT coalesce(sum(amount_aud), 0) FROM trading_movement WHERE account_id = %(account)s),
+           (SELECT cash_aud FROM trading_account WHERE id = %(account)s)
     FROM ({VALUED}) AS valued
 """  # noqa: S608 - constants only
 GROUPED = f"""
-    SELECT {{group}}, sum(value - cost), coalesce(array_agg(DISTINCT coin_type) FILTER (WHERE value IS NULL), '{{{{}}}}'),
+    SELECT {{group}}, CASE WHEN bool_or(quantity > 0) THEN sum(value - cost) FILTER (WHERE quantity > 0) ELSE 0 END,
+           coalesce(array_agg(DISTINCT coin_type) FILTER (WHERE value IS NULL), '{{{{}}}}'),
            sum(realized_pnl), sum(fees), sum(sales)
     FROM ({VALUED}) AS valued GROUP BY {{group}} ORDER BY {{group}} NULLS FIRST
 """  # noqa: S608 - constants only
@@ -76,14 +80,14 @@ def positions(account: Account, coin_type: str | None = None) -> list[Position]:
 
 
 def value_positions(account: Account, coin_type: str | None = None) -> Valuation:
-    """Add up the open positions at the latest prices, and what was paid in; one query, one row.
+    """Add up cash, the open positions at the latest prices, and what was paid in, as of one moment: one query.
 
     Of one coin, what was paid in has no meaning.
     """
     with connection.cursor() as cursor:
         cursor.execute(VALUATION, {"account": account.pk, "coin": coin_type})
-        cost, value, unpriced, paid_in = cursor.fetchone()
-    return Valuation(cost=cost, value=value, unpriced=tuple(sorted(unpriced)), paid_in=paid_in)
+        cost, value, unpriced, paid_in, cash = cursor.fetchone()
+    return Valuation(cost=cost, value=value, unpriced=tuple(sorted(unpriced)), paid_in=paid_in, cash=cash)
 
 
 def value_by(account: Account, group: str) -> list[Group]:

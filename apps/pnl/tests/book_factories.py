@@ -19,7 +19,7 @@ def record_fill(account: Account, side: str = "buy", **fields: Any) -> Fill:
     fill = Fill.objects.create(
         account=account, side=side, value_aud=round_aud(values["quantity"] * values["price"]), **values
     )
-    history_recorded.send(sender=Fill, account=account, coins={fill.coin_type})
+    history_recorded.send(sender=Fill, account=account, coins={fill.coin_type}, since=fill.executed_at)
     return fill
 
 
@@ -30,5 +30,7 @@ def record_receipt(account: Account, quantity: str = "1", **fields: Any) -> Move
         "kind": "receive" if D(quantity) > 0 else "send",
     } | fields  # fmt: skip
     movement = Movement.objects.create(account=account, quantity=D(quantity), **values)
-    history_recorded.send(sender=Movement, account=account, coins={movement.coin_type})
+    history_recorded.send(
+        sender=Movement, account=account, coins={movement.coin_type}, since=movement.occurred_at
+    )
     return movement

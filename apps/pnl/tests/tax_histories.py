@@ -48,7 +48,7 @@ def book(account: Account) -> None:
     coins: set[str] = set()
     for rows in (Fill.objects, Movement.objects.exclude(coin_type="")):
         coins |= set(rows.filter(account=account).values_list("coin_type", flat=True))
-    history_recorded.send(sender=Fill, account=account, coins=coins)
+    history_recorded.send(sender=Fill, account=account, coins=coins, since=account.created_at)
 
 
 def history(account: Account, *fills: tuple[Any, ...]) -> None:

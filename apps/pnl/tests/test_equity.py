@@ -10,11 +10,14 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import User
 from apps.ledgers.tests.factories import make_price
-from apps.pnl.models import DailyTotal, EquitySnapshot
+from apps.pnl.models import BookingFailure, DailyTotal, EquitySnapshot
+from apps.pnl.services.book import book_overdue
 from apps.pnl.services.equity import revalue, take_snapshots, value_days
+from apps.pnl.services.invariants import check_books
 from apps.pnl.tests.books import Happening, record
-from apps.trading.models import Account
+from apps.trading.models import Account, Movement
 from apps.trading.services.account_settings import change_account
+from apps.trading.signals import history_recorded
 from apps.trading.tests.factories import make_account, trade
 
 pytestmark = pytest.mark.django_db
@@ -174,3 +177,83 @@ def test_summary_judges_the_days(api: APIClient, account: Account, clock: Any) -
     one_day = api.get("/api/v1/floor/pnl/summary?start_date=2026-03-04&end_date=2026-03-04").json()
     assert (one_day["sharpe_ratio"], one_day["max_drawdown"]) == (None, "-10000")
     assert api.get("/api/v1/floor/pnl/summary?start_date=2027-01-01").json()["sharpe_ratio"] is None
+
+
+def test_fill_that_is_told_late_changes_what_the_account_was_worth_since(
+    account: Account, clock: Any
+) -> None:
+    """The newest of its coin, but older than the last value."""
+    make_price(bid=100, ask=100)
+    clock.shift(3600)
+    take_snapshots()
+    clock.shift(1800)
+    make_price(bid=100, ask=100)
+    record(account, happening("2026-03-02T12:10", "buy", "2", "80"))
+    assert shots(account) == [("03-02 13:00", D(100_040))]
+
+
+def test_failed_booking_is_valued_from_its_own_time_when_it_is_made_up_for(
+    account: Account, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_price(bid=100, ask=100)
+    for _ in range(3):
+        clock.shift(3600)
+        make_price(bid=100, ask=100)
+        take_snapshots()
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.pnl.services.book._open_lot", broken)
+        record(account, happening("2026-03-02T12:10", "buy", "2", "80"))
+    clock.shift(6)
+    assert book_overdue() == 1
+    assert shots(account) == [(f"03-02 {hour}:00", D(100_040)) for hour in (13, 14, 15)]
+
+
+def test_past_that_could_not_be_valued_is_valued_later_and_mutes_nothing(
+    account: Account, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_price(bid=100, ask=100)
+    clock.shift(3600)
+    take_snapshots()
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    since = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.pnl.services.book.revalue", broken)
+        history_recorded.send(sender=Movement, account=account, coins=[], since=since)
+        failure = BookingFailure.objects.get()
+        assert (failure.coin_type, failure.since) == ("", since)
+    Account.objects.update(cash_aud=1)
+    assert [breach.name for breach in check_books()] == ["pnl.money"]
+    clock.shift(6)
+    assert book_overdue() == 1
+    assert not BookingFailure.objects.exists()
+
+
+def test_coin_without_a_price_is_no_loss(api: APIClient, account: Account, clock: Any) -> None:
+    record(account, happening("2026-03-02T11:00", "buy", "1", "50000", coin="ODD"))
+    clock.shift(86_400)
+    take_snapshots()
+    clock.shift(86_400)
+    summary = api.get("/api/v1/floor/pnl/summary").json()
+    assert (summary["max_drawdown"], summary["unpriced"]) == ("0", ["ODD"])
+    make_price("ODD", bid=40_000, ask=40_000)
+    assert api.get("/api/v1/floor/pnl/summary").json()["max_drawdown"] == "-10000"
+    assert api.get("/api/v1/floor/pnl/by-coin").json()[0]["unrealized_pnl"] == "-10000"
+
+
+def test_books_of_one_coin_are_rounded_alike_now_and_then(account: Account, clock: Any) -> None:
+    make_price(bid="0.33333333", ask="0.33333333")
+    for book in (None, 1, 2):
+        record(account, happening("2026-03-02T11:00", "buy", "0.5", "1", book=book, number=book or 0))
+    clock.shift(3600)
+    take_snapshots()
+    before = shots(account)
+    with transaction.atomic():
+        revalue(account)
+    assert shots(account)[-1:] == before[-1:]

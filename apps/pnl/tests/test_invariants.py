@@ -54,5 +54,7 @@ def test_coin_that_waits_to_be_booked_is_no_breach(account: Account) -> None:
     with connection.cursor() as cursor:
         cursor.execute(DOCTORED["booked"])
     Lot.objects.update(remaining_quantity=3, remaining_cost=D("300.3"))
-    BookingFailure.objects.create(account=account, coin_type="BTC", error="a bug", next_at=system_clock.now())
+    BookingFailure.objects.create(
+        account=account, coin_type="BTC", error="a bug", since=system_clock.now(), next_at=system_clock.now()
+    )
     assert "pnl.booked" not in {breach.name for breach in check_books()}

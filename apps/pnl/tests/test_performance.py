@@ -47,7 +47,7 @@ def test_ratios_and_drawdown_are_numpy_s(equities: list[D]) -> None:
 def test_worked_example() -> None:
     """1000 grows to 1100, falls to 990, recovers to 1045: a fall of 110, which is 10 % of its peak."""
     days = run(1100, 990, 1045)
-    got = judge(DayEnd(FIRST, D(1000), D(1000)), days)
+    got = judge(DayEnd(FIRST - timedelta(days=1), D(1000), D(1000)), days)
     assert (got.max_drawdown, got.max_drawdown_percent) == (D(-110), D("-10"))
     returns = np.array([0.1, -0.1, 1045 / 990 - 1])
     assert float(got.sharpe_ratio or 0) == pytest.approx(
@@ -91,8 +91,24 @@ def test_days_that_never_vary_have_no_ratios() -> None:
 def test_account_that_lost_everything_or_more_is_judged() -> None:
     got = judge(None, run(500, -100, -200))
     assert got.max_drawdown == D(-1200)
-    assert got.max_drawdown_percent == D(-110)
+    assert got.max_drawdown_percent == D(-110), "later days are no share of nothing"
     assert got.calmar_ratio is not None
+
+
+def test_days_that_nobody_valued_are_no_daily_return() -> None:
+    """A gain of years between two valued days counts in growth and drawdown, and not as a day's return."""
+    start = DayEnd(date(2023, 1, 1), D(1000), D(1000))
+    days = [
+        DayEnd(date(2026, 1, 1) + timedelta(days=n), D(equity), D(1000))
+        for n, equity in enumerate((5000, 4900, 5000, 4900))
+    ]
+    got = judge(start, days)
+    returns = np.array([4900 / 5000 - 1, 5000 / 4900 - 1, 4900 / 5000 - 1])
+    assert float(got.sharpe_ratio or 0) == pytest.approx(
+        returns.mean() / returns.std(ddof=1) * 365**0.5, rel=1e-7
+    )
+    length = (days[-1].day - start.day).days
+    assert float(got.calmar_ratio or 0) == pytest.approx((4.9 ** (365 / length) - 1) / 0.02, rel=1e-7)
 
 
 def test_risk_free_rate_lowers_the_ratios() -> None:

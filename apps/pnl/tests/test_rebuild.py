@@ -176,6 +176,22 @@ def test_openings_of_a_coin_count_as_one(
 
 
 @pytest.mark.django_db
+def test_coins_that_no_history_explains_were_there_when_the_first_ones_left() -> None:
+    """The venue holds nothing; history knows of one coin sold: it was there, and nothing is held."""
+    account = make_account(cash="0")
+    record(account, happening(10, "sell", "1", "300"))
+    Movement.objects.create(
+        account=account, kind="opening", coin_type="BTC", quantity=1, unit_price=250,
+        occurred_at=START + timedelta(days=9), venue_ref="opening:BTC",
+    )  # fmt: skip
+    with transaction.atomic():
+        rebuild_coin(account, "BTC")
+    assert (Closing.objects.get().unmatched_quantity, Closing.objects.get().realized_pnl) == (0, 50)
+    assert Lot.objects.get().acquired_at == START + timedelta(minutes=10)
+    assert Position.objects.get().quantity == 0
+
+
+@pytest.mark.django_db
 def test_newest_given_cost_counts_and_may_move_the_lot_back() -> None:
     account = make_account(cash="0")
     record(account, happening(10, "buy", "1", "500"))

@@ -296,7 +296,7 @@ def test_disposal_of_coins_from_a_chain_split_has_a_warning(account: Account) ->
 
 def test_coins_whose_book_is_behind_are_named(account: Account) -> None:
     for coin in ("ETH", "BTC"):
-        BookingFailure.objects.create(account=account, coin_type=coin, error="a bug", next_at=NOW)
+        BookingFailure.objects.create(account=account, coin_type=coin, error="a bug", since=NOW, next_at=NOW)
     listing = report(account)
     assert codes(listing) == ["NOT_BOOKED"]
     assert "not booked yet: BTC, ETH." in listing.report.warnings[0].message

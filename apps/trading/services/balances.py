@@ -7,7 +7,7 @@ from decimal import Decimal
 import structlog
 from django.db.models import F, Sum
 
-from apps.ledgers.models import LatestPrice
+from apps.ledgers.models import LatestPrice, Price
 from apps.trading.models import Account, Discrepancy, Event, Fill, Holding, Movement, Order
 from apps.trading.records import Quote, Reading
 from apps.trading.services.fills import add_to_holding
@@ -32,9 +32,11 @@ RESTLESS = (Status.SUBMITTING, Status.UNKNOWN, Status.CANCELLING, Status.NEEDS_R
 def open_balances(account: Account, reading: Reading, now: datetime) -> None:
     """Make the venue's balances the locked account's: what imported history does not explain, it opens with."""
     theirs, ours = reading.balances or {}, _held(account)
+    moved = []
     for coin in sorted({*theirs, *ours}):
         if amount := theirs.get(coin, ZERO) - ours.get(coin, ZERO):
-            _move(account, "opening", coin, amount, at=reading.began_at, ref=f"opening:{coin}")
+            moved.append(_move(account, "opening", coin, amount, at=reading.began_at, ref=f"opening:{coin}"))
+    _tell(account, moved)
     account.connected_at = reading.began_at
     account.save(update_fields=["connected_at"])
     Event.objects.create(
@@ -53,22 +55,26 @@ def record_transfers(account: Account, reading: Reading, now: datetime) -> list[
     known = set(
         Movement.objects.filter(account=account, venue_ref__in=keys).values_list("venue_ref", flat=True)
     )
-    doubtful = []
+    doubtful, moved = [], []
     for transfer in reading.transfers:
         if transfer.key in known or transfer.at < (account.connected_at or now):
             continue
         if transfer.repeated and transfer.key not in account.unclaimed:
             doubtful.append(transfer.key)
         else:
-            _move(
-                account,
-                transfer.kind,
-                transfer.coin_type,
-                transfer.quantity,
-                at=transfer.at,
-                ref=transfer.key,
-            )
+            kind, coin = transfer.kind, transfer.coin_type
+            moved.append(_move(account, kind, coin, transfer.quantity, at=transfer.at, ref=transfer.key))
+    _tell(account, moved)
     return doubtful
+
+
+def _tell(account: Account, moved: list[Movement]) -> None:
+    """Tell the app above what came and went."""
+    if moved:
+        history_recorded.send(
+            sender=Movement, account=account, coins={row.coin_type for row in moved} - {""},
+            since=min(row.occurred_at for row in moved),
+        )  # fmt: skip
 
 
 def _held(account: Account) -> dict[str, Decimal]:
@@ -77,18 +83,28 @@ def _held(account: Account) -> dict[str, Decimal]:
     return {AUD: account.cash_aud} | {row["coin_type"]: row["held"] for row in holdings}
 
 
-def _move(account: Account, kind: str, coin: str, amount: Decimal, *, at: datetime, ref: str) -> None:
+def _move(account: Account, kind: str, coin: str, amount: Decimal, *, at: datetime, ref: str) -> Movement:
     cash, coins = (round_aud(amount), ZERO) if coin == AUD else (ZERO, amount)
-    Movement.objects.create(
+    movement = Movement.objects.create(
         account=account, kind=kind, amount_aud=cash, coin_type="" if coin == AUD else coin, quantity=coins,
-        occurred_at=at, recorded_at=clock.now(), venue_ref=ref, unit_price=marks_of([coin]).get(coin) if coins else None,
+        occurred_at=at, recorded_at=clock.now(), venue_ref=ref, unit_price=_mark_at(coin, at) if coins else None,
     )  # fmt: skip
     if coin == AUD:
         Account.objects.filter(pk=account.pk).update(cash_aud=F("cash_aud") + cash)
     else:
         add_to_holding(account.pk, None, coin, coins)
-        history_recorded.send(sender=Movement, account=account, coins=[coin], since=at)
     log.info("movement.recorded", account_id=account.pk, kind=kind, coin=coin)
+    return movement
+
+
+def _mark_at(coin: str, at: datetime) -> Decimal | None:
+    """Give what a coin was worth then by the prices recorded, or if there is none so old, is worth now."""
+    price = (
+        Price.objects.filter(coin_type=coin, market=AUD, occurred_at__lte=at).order_by("-occurred_at").first()
+    )
+    if price is None:
+        return marks_of([coin]).get(coin)
+    return Quote(price.bid, price.ask, price.last, price.observed_at).mark
 
 
 def marks_of(coins: Iterable[str]) -> dict[str, Decimal]:
