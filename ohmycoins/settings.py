@@ -186,6 +186,8 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULER = "apps.monitoring.beat:GuardedScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 2
 
+LOGIN_REDIRECT_URL = "/admin/"
+
 # The API --------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {

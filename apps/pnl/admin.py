@@ -120,7 +120,8 @@ class MatchAdmin(FactAdmin):
 @admin.register(Closing)
 class ClosingAdmin(FactAdmin):
     list_display = (
-        "id", "account", "coin_type", "quantity", "unmatched_quantity", "proceeds", "cost", "realized_pnl", "closed_at",
+        "id", "account", "coin_type", "closed_at", "quantity", "realized_pnl", "unmatched_quantity", "unmatched_proceeds",
+        "proceeds", "cost",
     )  # fmt: skip
     list_filter = (UnmatchedFilter, ("closed_at", RangeDateTimeFilter))
     list_select_related = ("account",)

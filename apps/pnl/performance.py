@@ -31,8 +31,8 @@ class Performance:
 
     max_drawdown: Decimal = ZERO
     """The deepest fall from a peak of equity, payments aside, in AUD; 0 or less."""
-    max_drawdown_percent: Decimal = ZERO
-    """The same of what one dollar grew to, in per cent."""
+    max_drawdown_percent: Decimal | None = ZERO
+    """The same of what one dollar grew to, in per cent; None where there was nothing to grow from."""
     sharpe_ratio: Decimal | None = None
     sortino_ratio: Decimal | None = None
     calmar_ratio: Decimal | None = None
@@ -44,6 +44,8 @@ def judge(before: DayEnd | None, days: Sequence[DayEnd], *, risk_free_rate: floa
     `risk_free_rate` is a year's, as a fraction. Fewer than two daily returns give no ratios.
     """
     spans = _returns(before, days)
+    if spans is None:
+        return Performance(max_drawdown=_drawdown(before, days), max_drawdown_percent=None)
     fall = _drawdown_share(one for one, _ in spans)
     daily = [one for one, length in spans if length == 1]
     return Performance(
@@ -55,10 +57,11 @@ def judge(before: DayEnd | None, days: Sequence[DayEnd], *, risk_free_rate: floa
     )
 
 
-def _returns(before: DayEnd | None, days: Iterable[DayEnd]) -> list[tuple[float, int]]:
+def _returns(before: DayEnd | None, days: Iterable[DayEnd]) -> list[tuple[float, int]] | None:
     """Give what was returned on what was there, and in how many days: more than one where some are not known.
 
-    What began with nothing is left out.
+    None if something came of nothing, or of less: history without the deposits that paid for it, or a loss
+    of everything, has no returns in per cent.
     """
     returns = []
     equity, paid_in = (float(before.equity), float(before.paid_in)) if before else (0.0, 0.0)
@@ -68,6 +71,8 @@ def _returns(before: DayEnd | None, days: Iterable[DayEnd]) -> list[tuple[float,
         base = equity + paid - paid_in
         if base > 0:
             returns.append((end / base - 1, (day.day - last).days if last else 1))
+        elif base or end:
+            return None
         equity, paid_in, last = end, paid, day.day
     return returns
 
@@ -89,8 +94,6 @@ def _drawdown_share(returns: Iterable[float]) -> float:
         worth *= 1 + one
         peak = max(peak, worth)
         deepest = min(deepest, worth / peak - 1)
-        if worth <= 0:  # more than everything is lost: from here on nothing is a share of it
-            break
     return deepest
 
 

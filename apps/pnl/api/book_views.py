@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from apps.accounts.api.auth import signed_in
 from apps.pnl.api import book_serializers as serializers
-from apps.pnl.api.listings import LOTS, MATCHES, PAGING, TRADES, UNMATCHED, Listing, refuse_others, side_param
-from apps.pnl.api.views import period_params, scope_param
+from apps.pnl.api.listings import LOTS, MATCHES, PAGING, TRADES, UNMATCHED, Listing, side_param
+from apps.pnl.api.views import period_params, refuse_others, scope_param
 from apps.pnl.models import Lot
 from apps.pnl.services.activity import sum_activity
 from apps.pnl.services.costs import give_cost

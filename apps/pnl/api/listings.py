@@ -3,7 +3,7 @@
 The lists on the screen and the exports choose by the same filters, and write the same fields.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,12 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from apps.pnl.api import book_serializers as serializers
-from apps.pnl.api.views import ALGORITHM, COIN_TYPE, PERIOD, period_params, scope_param
+from apps.pnl.api.views import ALGORITHM, COIN_TYPE, PERIOD, period_params, refuse_others, scope_param
 from apps.pnl.models import Closing, Lot, Match
 from apps.pnl.periods import instants
 from apps.trading.api.views import ACCOUNT
 from apps.trading.models import Account, Fill, Order
 from ohmycoins.core.api.params import choice_param
-from ohmycoins.core.errors import Invalid
 
 SIDE = OpenApiParameter("side", enum=Order.Side.values)
 OPEN = OpenApiParameter("open", bool, description="Whether something of the lot is left.")
@@ -60,13 +59,6 @@ class Listing:
 def side_param(request: Request) -> str | None:
     """Read an optional side from the query. Raises Invalid."""
     return choice_param(request, "side", Order.Side.values)
-
-
-def refuse_others(request: Request, parameters: Iterable[OpenApiParameter], *more: str) -> None:
-    """Refuse a query that asks for what is not offered here: a filter is never silently left out. Raises Invalid."""
-    accepted = [*(parameter.name for parameter in parameters), *more]
-    if unknown := sorted(set(request.query_params) - set(accepted)):
-        raise Invalid(f"{', '.join(unknown)}: not a parameter of this list; accepted: {', '.join(accepted)}")
 
 
 TRADES = Listing(

@@ -51,7 +51,7 @@ class SummarySerializer(serializers.Serializer[object]):
     total_volume = PlainDecimalField(source="results.volume")
     total_fees = PlainDecimalField(source="results.fees")
     max_drawdown = PlainDecimalField(source="performance.max_drawdown")
-    max_drawdown_percent = PlainDecimalField(source="performance.max_drawdown_percent")
+    max_drawdown_percent = PlainDecimalField(source="performance.max_drawdown_percent", allow_null=True)
     sharpe_ratio = PlainDecimalField(source="performance.sharpe_ratio", allow_null=True)
     sortino_ratio = PlainDecimalField(source="performance.sortino_ratio", allow_null=True)
     calmar_ratio = PlainDecimalField(source="performance.calmar_ratio", allow_null=True)

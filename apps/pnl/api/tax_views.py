@@ -13,10 +13,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.pnl import tax_notes
 from apps.pnl.api.tax_serializers import TaxReportSerializer
+from apps.pnl.api.views import FiguresView
 from apps.pnl.services.tax import list_tax_year
 from apps.pnl.services.tax_csv import write_tax_csv
 from apps.pnl.tax import FinancialYear
@@ -38,7 +38,7 @@ def year_named(text: str) -> FinancialYear:
         raise Invalid(str(error)) from error
 
 
-class TaxYearView(APIView):
+class TaxYearView(FiguresView):
     """Estimate an Australian financial year's capital gains, with the rules that it follows."""
 
     @extend_schema(parameters=[ACCOUNT], responses=TaxReportSerializer)
@@ -48,7 +48,7 @@ class TaxYearView(APIView):
         return Response(TaxReportSerializer(listing).data)
 
 
-class TaxYearCsvView(APIView):
+class TaxYearCsvView(FiguresView):
     """The same report as one CSV table, with every row; its first column says that it is an estimate."""
 
     content_negotiation_class = ByPath
@@ -65,12 +65,12 @@ class TaxYearCsvView(APIView):
         return FileResponse(
             file,
             as_attachment=True,
-            filename=f"tax-estimate-{year}.csv",
+            filename=f"tax-estimate-{year}-account-{account.pk}.csv",
             content_type="text/csv; charset=utf-8",
         )
 
 
-class TaxYearPageView(APIView):
+class TaxYearPageView(FiguresView):
     """The same report as a page to read and to print; it loads nothing else."""
 
     content_negotiation_class = ByPath

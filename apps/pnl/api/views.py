@@ -1,5 +1,6 @@
 """Serve `/floor/positions`, `/floor/portfolio` and `/floor/pnl`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from drf_spectacular.types import OpenApiTypes
@@ -22,6 +23,7 @@ from ohmycoins.core.errors import Invalid, Refused
 from ohmycoins.core.symbols import symbol
 
 COIN_TYPE = OpenApiParameter("coin_type", str)
+INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default=DAY)
 MANUAL = "manual"
 ALGORITHM = OpenApiParameter(
     "algorithm_id", str, description="An algorithm's id, or `manual`: no algorithm's."
@@ -44,6 +46,15 @@ def scope_param(request: Request) -> Scope:
     return Scope(coin_type, id_param(request, "algorithm_id", or_else=MANUAL))
 
 
+def refuse_others(request: Request, parameters: Iterable[OpenApiParameter], *more: str) -> None:
+    """Refuse a query that asks for what is not offered here: a filter is never silently left out. Raises Invalid."""
+    if twice := [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]:
+        raise Invalid(f"{', '.join(twice)} is given more than once: which is meant?")
+    accepted = [*(parameter.name for parameter in parameters), *more]
+    if unknown := sorted(set(request.query_params) - set(accepted)):
+        raise Invalid(f"{', '.join(unknown)}: not a parameter here; accepted: {', '.join(accepted)}")
+
+
 def period_params(request: Request) -> tuple[Bound, Bound]:
     """Read start_date and end_date. Raises Invalid."""
     start, end = date_or_instant_param(request, "start_date"), date_or_instant_param(request, "end_date")
@@ -54,7 +65,17 @@ def period_params(request: Request) -> tuple[Bound, Bound]:
     return start, end
 
 
-class PositionsView(APIView):
+class FiguresView(APIView):
+    """A view of figures: a parameter that it does not have is refused, and never silently left out."""
+
+    accepted: tuple[OpenApiParameter, ...] = (ACCOUNT,)
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_others(request, self.accepted, "format")
+
+
+class PositionsView(FiguresView):
     """List what is held, by coin."""
 
     @extend_schema(parameters=[ACCOUNT], responses=serializers.PositionSerializer(many=True))
@@ -63,7 +84,7 @@ class PositionsView(APIView):
         return Response(represent(serializers.PositionSerializer(), held))
 
 
-class PositionView(APIView):
+class PositionView(FiguresView):
     @extend_schema(parameters=[ACCOUNT], responses=serializers.PositionSerializer)
     def get(self, request: Request, coin_type: str) -> Response:
         known = symbol(coin_type)
@@ -73,7 +94,7 @@ class PositionView(APIView):
         return Response(serializers.PositionSerializer(held[0]).data)
 
 
-class PortfolioView(APIView):
+class PortfolioView(FiguresView):
     """Show an account at a glance."""
 
     @extend_schema(parameters=[ACCOUNT], responses=serializers.PortfolioSerializer)
@@ -81,8 +102,10 @@ class PortfolioView(APIView):
         return Response(serializers.PortfolioSerializer(figures.portfolio(account_param(request))).data)
 
 
-class PnlSummaryView(APIView):
+class PnlSummaryView(FiguresView):
     """Sum up a period: closing sales, fills and fees, and how its days did; and what is unrealised now."""
+
+    accepted = (ACCOUNT, *PERIOD)
 
     @extend_schema(parameters=[ACCOUNT, *PERIOD], responses=serializers.SummarySerializer)
     def get(self, request: Request) -> Response:
@@ -90,9 +113,10 @@ class PnlSummaryView(APIView):
         return Response(serializers.SummarySerializer(summary).data)
 
 
-class _PnlByView(APIView):
+class _PnlByView(FiguresView):
     """Share a period's results out; the rows add up to the summary."""
 
+    accepted = (ACCOUNT, *PERIOD)
     group: str
     serializer: type[
         serializers.ByCoinSerializer | serializers.ByAlgorithmSerializer | serializers.BySignalSerializer
@@ -122,11 +146,13 @@ class PnlBySignalView(_PnlByView):
     group, serializer = "ledger", serializers.BySignalSerializer
 
 
-class PnlHistoryView(APIView):
+class PnlHistoryView(FiguresView):
     """Cut a period into calendar buckets of the account's time zone."""
 
+    accepted = (ACCOUNT, *PERIOD, INTERVAL)
+
     @extend_schema(
-        parameters=[ACCOUNT, *PERIOD, OpenApiParameter("interval", enum=INTERVALS, default=DAY)],
+        parameters=[ACCOUNT, *PERIOD, INTERVAL],
         responses=serializers.BucketSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
@@ -139,8 +165,10 @@ class PnlHistoryView(APIView):
         return Response(represent(serializers.BucketSerializer(), buckets))
 
 
-class PnlRealizedView(APIView):
+class PnlRealizedView(FiguresView):
     """Give one figure: the realised P&L of a period."""
+
+    accepted = (ACCOUNT, *PERIOD, COIN_TYPE, ALGORITHM)
 
     @extend_schema(
         parameters=[ACCOUNT, *PERIOD, COIN_TYPE, ALGORITHM], responses=serializers.RealizedSerializer
@@ -151,8 +179,10 @@ class PnlRealizedView(APIView):
         return Response(serializers.RealizedSerializer({"realized_pnl": gain}).data)
 
 
-class PnlUnrealizedView(APIView):
+class PnlUnrealizedView(FiguresView):
     """Give one figure: what open positions would gain at the latest prices."""
+
+    accepted = (ACCOUNT, COIN_TYPE)
 
     @extend_schema(parameters=[ACCOUNT, COIN_TYPE], responses=serializers.UnrealizedSerializer)
     def get(self, request: Request) -> Response:

@@ -63,7 +63,7 @@ FILLS = f"""
            ledger::text, side = 'buy' AS comes, kind = 'trade' AS paid, quantity, value_aud, fee_aud
     FROM trading_fill WHERE {IN_SCOPE}
 """  # noqa: S608 - constants only
-# What a coin opened with is one entry; coins that nothing explains were there when the first ones left. The newest cost given counts, if it is of as many coins. A tie is rounded to
+# What a coin opened with is one entry; where more left than had come by then, it was there before. The newest cost given counts, if it is of as many coins. A tie is rounded to
 # the even one, which round() does not.
 _MOVED = f"""
     SELECT -movement.id, coin_type, coalesce(given.acquired_at, unexplained.at, occurred_at),
@@ -77,12 +77,15 @@ _MOVED = f"""
           WINDOW alike AS (PARTITION BY coin_type, kind)) AS movement
     LEFT JOIN LATERAL (SELECT cost_aud, acquired_at, quantity AS coins FROM pnl_givencost
                        WHERE movement_id = movement.id ORDER BY id DESC LIMIT 1) AS given ON given.coins = quantity
-    LEFT JOIN LATERAL (SELECT least(movement.occurred_at, min(at)) AS at FROM (
-            SELECT executed_at AS at FROM trading_fill
-            WHERE account_id = %(account)s AND coin_type = movement.coin_type AND side = 'sell'
-            UNION ALL SELECT occurred_at FROM trading_movement other WHERE account_id = %(account)s
-            AND other.coin_type = movement.coin_type AND other.kind <> 'opening' AND other.quantity < 0) AS left_then
-        ) AS unexplained ON kind = 'opening' AND movement.quantity > 0 AND given.coins IS NULL
+    LEFT JOIN LATERAL (SELECT min(at) AS at FROM (
+            SELECT at, sum(quantity) OVER (ORDER BY at, sequence, ref, source DESC ROWS UNBOUNDED PRECEDING) AS held FROM (
+                SELECT executed_at AS at, sequence, venue_fill_id::text COLLATE "C" AS ref, id AS source,
+                       CASE side WHEN 'buy' THEN quantity ELSE -quantity END AS quantity
+                FROM trading_fill WHERE account_id = %(account)s AND coin_type = movement.coin_type
+                UNION ALL SELECT occurred_at, sequence, coalesce(venue_ref, '')::text COLLATE "C", -id, quantity
+                FROM trading_movement other WHERE account_id = %(account)s AND other.coin_type = movement.coin_type
+                    AND other.kind <> 'opening') AS happened) AS running
+            WHERE held < 0 AND at < movement.occurred_at) AS unexplained ON kind = 'opening' AND movement.quantity > 0 AND given.coins IS NULL
     CROSS JOIN LATERAL (SELECT CASE WHEN quantity < 0 THEN 0
                                ELSE coalesce(given.cost_aud, quantity * unit_price, 0) * 100000000 END AS units) AS cost
     WHERE counts AND quantity <> 0

@@ -76,7 +76,7 @@ REVALUE = f"""
             FROM coin LEFT JOIN LATERAL (
                 SELECT {MARK} AS mark FROM ledgers_price p
                 WHERE p.coin_type = coin.coin_type AND p.market = 'AUD' AND p.occurred_at <= coin.at
-                ORDER BY p.occurred_at DESC LIMIT 1
+                ORDER BY p.coin_type DESC, p.market DESC, p.occurred_at DESC LIMIT 1
             ) AS price ON true
             WHERE coin.is_instant AND coin.quantity > 0
         ) AS coin

@@ -77,7 +77,7 @@ def rebuild_coin(account: Account, coin_type: str) -> datetime | None:
 def _read(account: Account, coin_type: str) -> tuple[list[Source], list[Source], list[Source]]:
     """Give the fills, the movements, and what the coin opened with: one entry, however many rows say it.
 
-    Coins of an opening that no history explains were there at the latest when the first ones left.
+    Where history lets go of more than it knows of, the coins it opened with were there before.
     """
     fills = list(_fills(account, coin_type))
     rows = list(
@@ -94,10 +94,19 @@ def _read(account: Account, coin_type: str) -> tuple[list[Source], list[Source],
     if not quantity:
         return fills, moved, []
     opening = _moved(openings[0], quantity, given.get(openings[0].pk))
-    if opening.coming and opening.cost_unknown:
-        first = min([opening.at, *(source.at for source in (*fills, *moved) if not source.coming)])
-        opening = replace(opening, key=(first, FIRST, ""))
+    if opening.coming and opening.cost_unknown and (short_at := _first_short([*fills, *moved], opening.at)):
+        opening = replace(opening, key=(short_at, FIRST, ""))
     return fills, moved, [opening]
+
+
+def _first_short(sources: list[Source], until: datetime) -> datetime | None:
+    """Give when more had left than had come for the first time before `until`."""
+    held = ZERO
+    for source in sorted(sources, key=lambda source: (source.key, source.movement_id or 0)):
+        held += source.quantity if source.coming else -source.quantity
+        if held < 0 and source.at < until:
+            return source.at
+    return None
 
 
 def _fills(account: Account, coin_type: str) -> Iterable[Source]:

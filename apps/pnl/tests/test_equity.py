@@ -257,3 +257,19 @@ def test_books_of_one_coin_are_rounded_alike_now_and_then(account: Account, cloc
     with transaction.atomic():
         revalue(account)
     assert shots(account)[-1:] == before[-1:]
+
+
+def test_history_without_its_deposits_has_no_percentages(
+    api: APIClient, account: Account, clock: Any
+) -> None:
+    bare = make_account(account.user, cash="0")
+    make_price(bid=110, ask=110, at=datetime(2026, 2, 26, 6, tzinfo=UTC))
+    record(bare, happening("2026-02-26T12:00", "buy", "1", "100"))
+    make_price(bid=90, ask=90, at=datetime(2026, 2, 28, 6, tzinfo=UTC))
+    value_days(bare)
+    summary = api.get(f"/api/v1/floor/pnl/summary?account={bare.pk}").json()
+    assert (summary["max_drawdown"], summary["max_drawdown_percent"], summary["sharpe_ratio"]) == (
+        "-20",
+        None,
+        None,
+    )

@@ -88,11 +88,14 @@ def test_days_that_never_vary_have_no_ratios() -> None:
     assert (got.sharpe_ratio, got.sortino_ratio, got.calmar_ratio, got.max_drawdown) == (None, None, None, 0)
 
 
-def test_account_that_lost_everything_or_more_is_judged() -> None:
-    got = judge(None, run(500, -100, -200))
-    assert got.max_drawdown == D(-1200)
-    assert got.max_drawdown_percent == D(-110), "later days are no share of nothing"
-    assert got.calmar_ratio is not None
+@pytest.mark.parametrize(
+    "days", [run(500, -100, -200), run(27_000, 26_000, paid_in=0), run(-30, 20, 40, paid_in=0)]
+)
+def test_gains_of_nothing_or_less_have_no_percentage(days: list[DayEnd]) -> None:
+    """History imported without the deposits that paid for it, or a loss of more than everything."""
+    got = judge(None, days)
+    assert (got.max_drawdown_percent, got.sharpe_ratio, got.sortino_ratio, got.calmar_ratio) == (None,) * 4
+    assert got.max_drawdown <= 0
 
 
 def test_days_that_nobody_valued_are_no_daily_return() -> None:

@@ -193,6 +193,21 @@ def test_bad_parameter_is_400_and_named(api: APIClient, query: str) -> None:
     assert query.split("=")[0] in answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("pnl/summary", "coin_type=BTC"), ("pnl/summary", "start=2026-01-01"), ("pnl/unrealized", "algorithm_id=1"),
+     ("pnl/by-coin", "algorithm_id=1"), ("positions", "coin_type=BTC"), ("portfolio", "as_of=now"),
+     ("pnl/history", "period=day"), ("pnl/tax/2025-26", "year=1"),
+     ("pnl/summary", "start_date=2026-01-01&start_date=2026-02-01")],
+)  # fmt: skip
+def test_filter_that_is_not_offered_is_refused_and_not_left_out(
+    api: APIClient, path: str, query: str
+) -> None:
+    answer = api.get(f"{FLOOR}/{path}?{query}")
+    assert answer.status_code == 400
+    assert query.split("=")[0] in answer.json()["message"]
+
+
 def test_others_figures_are_404(api: APIClient, client_for: Callable[[User], APIClient]) -> None:
     other = make_account()
     for path in ("positions", "portfolio", "pnl/summary", "pnl/realized", "pnl/unrealized"):

@@ -173,7 +173,9 @@ def test_csv_says_what_json_says(api: APIClient, busy: Account, accept: str) -> 
     body = api.get(f"{TAX}/2025-26").json()
     answer = api.get(f"{TAX}/2025-26.csv", headers={"accept": accept})
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer["Content-Disposition"] == 'attachment; filename="tax-estimate-2025-26.csv"'
+    assert (
+        answer["Content-Disposition"] == f'attachment; filename="tax-estimate-2025-26-account-{busy.pk}.csv"'
+    )
     rows = rows_of(answer)
     assert next(iter(rows[0])) == "estimate"
     assert {row["estimate"] for row in rows} == {"Estimate"}

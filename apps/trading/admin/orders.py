@@ -114,13 +114,14 @@ class FillAdmin(FactAdmin):
         "account",
         "coin_type",
         "side",
+        "kind",
         "quantity",
         "price",
         "value_aud",
         "fee_aud",
         "executed_at",
     )
-    list_filter = ("side", ("executed_at", RangeDateTimeFilter))
+    list_filter = ("side", "kind", ("executed_at", RangeDateTimeFilter))
     list_select_related = ("account",)
     search_fields: ClassVar[tuple[str, ...]] = ("=coin_type", "=venue_fill_id", "account__user__email")
     ordering = ("-id",)

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from apps.trading.api.views import ACCOUNT, account_named
 from apps.trading.imports.table import MOST_BYTES
 from apps.trading.services.import_fills import import_fills
+from ohmycoins.core.errors import Invalid
 
 
 class ImportSerializer(serializers.Serializer[object]):
@@ -40,6 +41,8 @@ class FillsImportView(APIView):
         parameters=[ACCOUNT], request={"multipart/form-data": ImportSerializer}, responses=ImportedSerializer
     )
     def post(self, request: Request) -> Response:
+        if len(request.FILES.getlist("file")) > 1:
+            raise Invalid("One file at a time: several parts are named `file`.")
         form = ImportSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         account = account_named(request, form.validated_data.get("account"))

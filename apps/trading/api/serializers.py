@@ -24,6 +24,9 @@ class AccountSerializer(serializers.ModelSerializer[Account]):
 class NewAccountSerializer(serializers.Serializer[object]):
     name = serializers.CharField(max_length=60)
     venue = serializers.ChoiceField(choices=sorted(settings.VENUES), default="paper")
+    timezone = serializers.CharField(
+        max_length=64, validators=[validate_timezone], required=False, help_text="The user's when left out."
+    )
 
 
 class AccountChangeSerializer(serializers.ModelSerializer[Account]):

@@ -143,12 +143,17 @@ def read_transfer(row: Row, zone: ZoneInfo, now: datetime) -> Said:
     if price >= cells.MOST:
         raise cells.refuse(VALUE, row[VALUE], "a price below 10^20 for a coin")
     signed = quantity if kind == "receive" else -quantity
+    said = (plain(quantity), plain(fee.size), plain(worth.size), row["txid"], row["address"])
+    if coin == AUD:  # cash; its fee is cash as well
+        cash = ImportedMovement(
+            at, "deposit" if signed > 0 else "withdrawal", amount_aud=round_aud(signed - fee.size)
+        )
+        return Said((cash,), ("coinspot transfer", spelled, kind, coin, *said))
     entries: tuple[Entry, ...] = (
         ImportedMovement(at, kind, coin, quantity=signed, unit_price=price or None),
     )
     if kind == "send" and fee.value:
         entries += (_transfer_fee(at, coin, fee, price),)
-    said = (plain(quantity), plain(fee.size), plain(worth.size), row["txid"], row["address"])
     return Said(entries, ("coinspot transfer", spelled, kind, coin, *said))
 
 

@@ -47,8 +47,9 @@ def default_account(user: User) -> Account:
 
 
 def open_account(
-    *, user: User, name: str, venue: str, is_default: bool = False, opening_cash_aud: Decimal | None = None
-) -> Account:
+    *, user: User, name: str, venue: str, is_default: bool = False, opening_cash_aud: Decimal | None = None,
+    timezone: str | None = None,
+) -> Account:  # fmt: skip
     """Open an account at `venue` with its opening cash as a movement. Raises Conflict (name taken).
 
     A live one is inactive until someone permitted activates it; its balances come from the venue.
@@ -60,7 +61,7 @@ def open_account(
         with transaction.atomic():
             account = Account.objects.create(
                 user=user, name=name, venue=venue, mode=implementation.mode, is_default=is_default,
-                timezone=user.timezone, cash_aud=cash, created_at=now,
+                timezone=timezone or user.timezone, cash_aud=cash, created_at=now,
                 status=Account.Status.ACTIVE if implementation.mode == PAPER else Account.Status.INACTIVE,
             )  # fmt: skip
             if cash:

@@ -200,3 +200,25 @@ def test_documented_example_is_the_sample() -> None:
     document = (settings.BASE_DIR / "docs" / "imports.md").read_text()
     for line in (SAMPLES / "plain.csv").read_text().splitlines():
         assert f"    {line}\n" in document
+
+
+def test_two_files_at_once_are_refused(api: APIClient) -> None:
+    files = [SimpleUploadedFile(f"{name}.csv", csv(BOUGHT)) for name in "ab"]
+    answer = api.post(IMPORT, {"file": files}, format="multipart")
+    assert (answer.status_code, Fill.objects.exists()) == (400, False)
+    assert "One file at a time" in answer.json()["message"]
+
+
+def test_cash_that_was_received_or_sent_is_a_deposit_or_a_withdrawal(api: APIClient, user: User) -> None:
+    rows = (
+        "Transaction Date,Type,Coin,Status,Fee,Amount,Address,Txid,Aud",
+        "18/02/2025 09:12 AM,Receive,AUD,Completed,0,500,,,500",
+        "19/02/2025 09:12 AM,Send,AUD,Completed,1,100,,,100",
+    )
+    account = make_account(user, cash="10")
+    answer = post(api, "\n".join(rows).encode(), f"?account={account.pk}")
+    assert answer.json()["imported"] == 2
+    assert state(account) == {"AUD": 409}
+    assert list(Movement.objects.order_by("pk").values_list("kind", flat=True)) == [
+        "opening", "deposit", "withdrawal",
+    ]  # fmt: skip
