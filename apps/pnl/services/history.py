@@ -134,6 +134,7 @@ def _days(
         for bucket, gain in _earned(account, edge.start, edge.end, starts).items():
             earned[bucket] = earned.get(bucket, ZERO) + gain
     worth: Worth = {}
+    last_days = {day - timedelta(days=1) for day in days[1:]} | {period.days.last if period.days else None}
     if period.days:
         rows = DailyTotal.objects.filter(
             account=account, day__gte=period.days.first, day__lte=period.days.last
@@ -143,7 +144,7 @@ def _days(
         ):
             bucket = bisect_right(days, day) - 1
             earned[bucket] = earned.get(bucket, ZERO) + gain
-            if equity is not None:
+            if equity is not None and day in last_days:  # a bucket ends with its last day, or nobody knows
                 worth[bucket] = (equity, unrealized)
     return earned, worth
 

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import User
 from apps.ledgers.tests.factories import make_price
-from apps.pnl.models import Closing, Lot, Match
+from apps.pnl.models import Closing, DailyTotal, Lot, Match
 from apps.pnl.services.history import DAY, MONTH, WEEK, first_days, hour_starts
 from apps.pnl.services.rollups import rebuild_sums
 from apps.pnl.tests.books import Happening, record
@@ -247,3 +247,15 @@ def test_queries_do_not_grow(
                 api.get(f"/api/v1/floor/pnl/{path}")
             with django_assert_num_queries(3):
                 api.get(f"/api/v1/floor/pnl/{path}?start_date=2026-03-01T05:00:00Z")
+
+
+@pytest.mark.django_db
+def test_bucket_whose_last_day_nobody_valued_has_no_equity(api: APIClient, account: Account) -> None:
+    for day, equity in (("2026-01-30", 10), ("2026-01-31", 20), ("2026-02-04", 30)):
+        DailyTotal.objects.create(
+            account=account, day=day, equity_aud=equity, unrealized_pnl=1, paid_in_aud=0, valued_at=utc(day)
+        )
+    months = api.get(f"{URL}?start_date=2026-01-01&end_date=2026-02-28&interval=month").json()
+    assert [month["equity"] for month in months] == ["20", None]
+    cut = api.get(f"{URL}?start_date=2026-01-01&end_date=2026-02-04&interval=month").json()
+    assert [month["equity"] for month in cut] == ["20", "30"]
