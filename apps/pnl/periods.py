@@ -43,10 +43,10 @@ def cut(start: date | datetime | None, end: date | datetime | None, timezone: st
     edges = []
     if begins is not None:
         first = _first_whole_day(begins, zone)
-        edges.append(Span(begins, _midnight(first, zone)))
+        edges.append(Span(begins, midnight(first, zone)))
     if ends is not None:
         last = _day(ends, zone) - timedelta(days=1)
-        edges.append(Span(_midnight(last + timedelta(days=1), zone), ends))
+        edges.append(Span(midnight(last + timedelta(days=1), zone), ends))
     if begins is not None and ends is not None and first is not None and last is not None and first > last:
         return Cut(days=None, edges=(Span(begins, ends),))
     return Cut(days=Days(first, last), edges=tuple(edge for edge in edges if edge.start < edge.end))
@@ -58,9 +58,9 @@ def instants(
     """Give the period as instants of [start, end), a date meaning its whole local day."""
     zone = ZoneInfo(timezone)
     if start is not None and not isinstance(start, datetime):
-        start = _midnight(start, zone)
+        start = midnight(start, zone)
     if end is not None and not isinstance(end, datetime):
-        end = _midnight(end + timedelta(days=1), zone)
+        end = midnight(end + timedelta(days=1), zone)
     return start, end
 
 
@@ -73,10 +73,11 @@ def _day(instant: datetime, zone: ZoneInfo) -> date:
     return instant.astimezone(zone).date()
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Give the UTC instant at which a local day begins."""
     return datetime.combine(day, time(), zone).astimezone(UTC)  # arithmetic and order are by the instant
 
 
 def _first_whole_day(instant: datetime, zone: ZoneInfo) -> date:
     day = _day(instant, zone)
-    return day if _midnight(day, zone) == instant else day + timedelta(days=1)
+    return day if midnight(day, zone) == instant else day + timedelta(days=1)

@@ -24,10 +24,6 @@ class LotQuerySet(QuerySet["Lot"]):
         """Keep lots of which nothing is left."""
         return self.filter(remaining_quantity=0)
 
-    def oldest_first(self) -> Self:
-        """Order as FIFO takes them: by time, then in the order they came."""
-        return self.order_by("acquired_at", "id")
-
 
 class DailyTotalQuerySet(QuerySet["DailyTotal"]):
     """Days of accounts."""

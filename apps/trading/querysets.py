@@ -136,10 +136,6 @@ class OrderQuerySet(QuerySet["Order"]):
 class FillQuerySet(QuerySet["Fill"]):
     """Fills."""
 
-    def in_order(self) -> Self:
-        """Order as they happened, whenever they were recorded: by time, then as their source has them."""
-        return self.order_by("executed_at", "sequence", "venue_fill_id")
-
     def executed(self, start: datetime | None, end: datetime | None) -> Self:
         """Keep fills of [start, end); None leaves that end open."""
         kept = self if start is None else self.filter(executed_at__gte=start)

@@ -189,7 +189,7 @@ def _book_again(account_id: int, coin_type: str) -> bool:
     except Exception as error:  # whatever it is: the row says why, and when it is tried again
         pause = RETRY_SECONDS[min(failure.attempts, len(RETRY_SECONDS) - 1)]
         failure.attempts += 1
-        failure.error = f"{type(error).__name__}: {error}"[:500]
+        failure.error = _text(error)
         failure.next_at = clock.now() + timedelta(seconds=pause)
         failure.save()
         log.exception("booking.failed", account_id=account_id, coin=coin_type, attempts=failure.attempts)
@@ -209,12 +209,16 @@ def _kept_unbooked(
         log.exception("booking.failed", account_id=account_id, coin=coin_type, fill_id=fill_id)
         failure, _ = BookingFailure.objects.get_or_create(
             account_id=account_id, coin_type=coin_type,
-            defaults={"since": since, "fill_id": fill_id, "error": f"{type(error).__name__}: {error}"[:500],
+            defaults={"since": since, "fill_id": fill_id, "error": _text(error),
                       "next_at": clock.now() + timedelta(seconds=RETRY_SECONDS[0])},
         )  # fmt: skip
         if since < failure.since:
             failure.since = since
             failure.save(update_fields=["since"])
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
 
 
 def _open_lot(fill: FillRecord) -> bool:

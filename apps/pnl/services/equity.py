@@ -4,7 +4,7 @@ A past value is what was held then, marked at the prices recorded by then. It is
 instant on when something older is recorded, such as imported history.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Min
 
 from apps.pnl.models import EquitySnapshot, Lot
+from apps.pnl.periods import local_day, midnight
 from apps.pnl.services.rebuild import take_time
 from apps.pnl.services.valuation import ROUNDED, VALUED
 from apps.trading.models import Account, Fill, Movement
@@ -114,7 +115,7 @@ UNVALUE_DAYS = """
 def last_due(now: datetime, timezone: str) -> datetime:
     """Give the last instant up to `now` at which accounts are valued: a full hour, or their local midnight."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    return max(hour, _start_of(now.astimezone(ZoneInfo(timezone)).date(), timezone))
+    return max(hour, midnight(local_day(now, timezone), ZoneInfo(timezone)))
 
 
 def take_snapshots() -> int:
@@ -148,13 +149,8 @@ def revalue(account: Account, since: datetime | None = None) -> None:
     })  # fmt: skip
     if not instants:
         return
-    take_time()
     known.delete()
-    given: dict[str, Any] = {"account": account.pk, "since": since, "timezone": None, "instants": instants}
-    with connection.cursor() as cursor:
-        cursor.execute(UNVALUE_DAYS, given)
-        cursor.execute(REVALUE, given)
-        cursor.execute(END_DAYS, given)
+    _value(account, since, instants)
     log.info("equity.revalued", account_id=account.pk, instants=len(instants))
 
 
@@ -164,17 +160,19 @@ def end_days_anew(account: Account) -> None:
     From when it was valued, at its new midnights too where the prices of then are recorded. Runs in the
     caller's transaction with the account locked.
     """
-    take_time()
     since = _beginning(account)
     known = set(EquitySnapshot.objects.filter(account=account).values_list("at", flat=True))
     instants = [at for at in _instants(since, clock.now(), account.timezone) if at not in known]
-    given: dict[str, Any] = {
-        "account": account.pk, "since": min([since, *known]) - HOUR, "timezone": None, "instants": instants,
-    }  # fmt: skip
+    _value(account, min([since, *known]) - HOUR, instants)
+
+
+def _value(account: Account, since: datetime, instants: list[datetime]) -> None:
+    """Value the account at instants at which it is not, and say what its days since then ended with."""
+    given: dict[str, Any] = {"account": account.pk, "since": since, "timezone": None, "instants": instants}
+    take_time()
     with connection.cursor() as cursor:
-        cursor.execute(UNVALUE_DAYS, given)
-        cursor.execute(REVALUE, given)
-        cursor.execute(END_DAYS, given)
+        for statement in (UNVALUE_DAYS, REVALUE, END_DAYS):
+            cursor.execute(statement, given)
 
 
 def value_days(account: Account) -> None:
@@ -197,12 +195,8 @@ def _instants(since: datetime, now: datetime, timezone: str) -> list[datetime]:
     """Give the local midnights after `since` up to `now`, and the full hours of the last month."""
     first = max(since, now - MONTH).replace(minute=0, second=0, microsecond=0)
     hours = [first + HOUR * n for n in range(int((now - first) / HOUR) + 1)]
-    day, midnights = since.astimezone(ZoneInfo(timezone)).date(), []
-    while (midnight := _start_of(day, timezone)) <= now:
-        midnights.append(midnight)
+    day, zone, midnights = local_day(since, timezone), ZoneInfo(timezone), []
+    while (start := midnight(day, zone)) <= now:
+        midnights.append(start)
         day += timedelta(days=1)
     return sorted({at for at in hours + midnights if at > since})
-
-
-def _start_of(day: date, timezone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)

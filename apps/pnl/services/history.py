@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from apps.pnl.models import DailyTotal, EquitySnapshot
-from apps.pnl.periods import cut, instants
+from apps.pnl.periods import cut, instants, midnight
 from apps.pnl.services.sums import Bound
 from apps.pnl.services.valuation import value_positions
 from apps.trading.models import Account
@@ -56,15 +56,15 @@ def history(account: Account, start: Bound, end: Bound, interval: str, now: date
             "ask for less, or for a longer interval"
         )
     zone, until = ZoneInfo(account.timezone), min(ends, now)
-    days = [] if interval == HOUR else first_days(begins, until, interval, zone)
-    starts = [datetime.combine(day, time(), zone).astimezone(UTC) for day in days] or hour_starts(
-        begins, until, zone
-    )
-    if not starts:
+    if begins >= until:
         return []
-    earned, worth = (
-        _days(account, begins, ends, starts, days) if days else _hours(account, begins, ends, starts)
-    )
+    if interval == HOUR:
+        starts = hour_starts(begins, until, zone)
+        earned, worth = _hours(account, begins, ends, starts)
+    else:
+        days = first_days(begins, until, interval, zone)
+        starts = [midnight(day, zone) for day in days]
+        earned, worth = _days(account, begins, ends, starts, days)
     if begins <= now < ends:
         valuation = value_positions(account)
         worth[len(starts) - 1] = (valuation.equity, valuation.unrealized_pnl)

@@ -203,7 +203,7 @@ def test_newest_given_cost_counts_and_may_move_the_lot_back() -> None:
         )
     with transaction.atomic():
         rebuild_coin(account, "BTC")
-    first = Lot.objects.oldest_first()[0]
+    first = Lot.objects.order_by("acquired_at", "id")[0]
     assert (first.cost, first.cost_unknown, first.acquired_at) == (300, False, START - timedelta(days=400))
     record(account, happening(30, "sell", "1", "1000"))
     assert Closing.objects.get().realized_pnl == 700
