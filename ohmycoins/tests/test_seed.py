@@ -295,7 +295,7 @@ def test_fills_are_dated_and_priced_by_the_past(database: Any) -> None:
 def test_cash_was_never_negative(database: Any) -> None:
     for account in seeded_accounts():
         cash = D(100_000)
-        for fill in Fill.objects.filter(account=account).in_order():
+        for fill in Fill.objects.filter(account=account).order_by("executed_at", "sequence"):
             cash += (-fill.value_aud if fill.side == "buy" else fill.value_aud) - fill.fee_aud
             assert cash >= 0
         assert cash == account.cash_aud

@@ -33,7 +33,7 @@ def test_plain_file_moves_cash_by_trades_and_coins_by_everything() -> None:
     assert imported(account, sample("plain.csv")) == Imported(imported=6, duplicates=0, skipped=0)
     # 100 + 50000 − 40040 + (28000 − 28) − 1000; the interest moves no cash
     assert state(account) == {"AUD": D(37_032), "BTC": D("0.51")}
-    fills = Fill.objects.in_order()
+    fills = Fill.objects.order_by("executed_at", "sequence")
     assert [
         (fill.kind, fill.venue_fill_id[:7], fill.order, fill.algorithm_id, fill.ledger) for fill in fills
     ] == [

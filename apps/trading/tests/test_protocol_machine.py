@@ -122,6 +122,7 @@ class Protocol(RuleBasedStateMachine):
         depth=st.sampled_from(["1", "0.4"]),
     )
     def set_the_venue_up(self, ids: str, lag: int, depth: str) -> None:
+        self.names_trades = ids == "order"
         self.venue.set_options(completed_ids=ids, listing_lag_seconds=lag, depth=depth)
 
     # What users do ------------------------------------------------------------------------------------
@@ -270,7 +271,9 @@ class Protocol(RuleBasedStateMachine):
             now = (Event.objects.count(), Fill.objects.count(), is_drained(self.account.pk))
             same = same + 1 if now == before else 0
             before = now
-        assert judge(self.account.pk, self.truth, latest_commit=timedelta(seconds=LATEST_COMMIT)) == []
+        latest = timedelta(seconds=LATEST_COMMIT)
+        found = judge(self.account.pk, self.truth, latest_commit=latest, names_trades=self.names_trades)
+        assert found == []
         assert check_invariants([self.account.pk], now=clock.now()) == []
 
     # How ----------------------------------------------------------------------------------------------------

@@ -73,16 +73,17 @@ def read_rows(account_id: int) -> Rows:
     )  # fmt: skip
 
 
-def judge(account_id: int, truth: Truth, *, latest_commit: timedelta) -> list[str]:
+def judge(account_id: int, truth: Truth, *, latest_commit: timedelta, names_trades: bool) -> list[str]:
     """Give everything in which our rows of a drained account contradict the venue.
 
-    `latest_commit` is how long after it took a call the venue may carry it out.
+    `latest_commit` is how long after it took a call the venue may carry it out, `names_trades` whether its
+    list of trades says whose they are.
     """
     rows = read_rows(account_id)
     found = [
         *_undrained(rows),
         *_doubled(rows, truth),
-        *_orders(rows, truth),
+        *_orders(rows, truth, names_trades=names_trades),
         *_made_by_hand(rows, truth),
         *_money(rows, truth),
         *_fences(rows, truth, latest_commit),
@@ -122,7 +123,7 @@ def _doubled(rows: Rows, truth: Truth) -> Iterator[str]:
             yield f"doubled: {told(order)} is at the venue as {', '.join(ids)}"
 
 
-def _orders(rows: Rows, truth: Truth) -> Iterator[str]:
+def _orders(rows: Rows, truth: Truth, *, names_trades: bool) -> Iterator[str]:
     """Compare each order of ours with what its claims made at the venue."""
     there = _made(truth)
     fills: dict[int, list[Fill]] = defaultdict(list)
@@ -137,17 +138,36 @@ def _orders(rows: Rows, truth: Truth) -> Iterator[str]:
             if not _is_offered(order, made, truth):
                 yield f"lost: {told(order)}, and {made.id} is not among its candidates"
         else:
-            yield from _order(
-                order, made, [fill for fill in truth.fills if fill.order_id == made.id], fills[order.pk]
-            )
+            if order.venue_order_id not in (made.id, None):
+                yield f"wrong: {told(order)} is linked to {order.venue_order_id}, it is {made.id}"
+            alike = [made] if names_trades else [made, *_unseen_twins(made, rows, truth)]
+            wrong = [list(_order(order, each, _fills(each, truth), fills[order.pk])) for each in alike]
+            yield from wrong[0] if all(wrong) else ()
+
+
+def _unseen_twins(made: VenueOrder, rows: Rows, truth: Truth) -> list[VenueOrder]:
+    """Give the orders made by hand that nobody can tell from this one by its trades.
+
+    They ask for the same, and were never listed while their coin had no open question.
+    """
+    seen = {order.venue_order_id for order in rows.external}
+    return [
+        each
+        for each in truth.orders
+        if each.origin != "api"
+        and each.id not in seen
+        and (each.coin, each.side, each.amount, each.rate) == (made.coin, made.side, made.amount, made.rate)
+    ]
+
+
+def _fills(made: VenueOrder, truth: Truth) -> list[VenueFill]:
+    return [fill for fill in truth.fills if fill.order_id == made.id]
 
 
 def _order(order: Order, made: VenueOrder, theirs: list[VenueFill], ours: list[Fill]) -> Iterator[str]:
     untraceable = made.state == "cancelled" and not theirs  # by hand, before anyone looked
     if order.status not in SHOWN[made.state] and not (untraceable and order.status == Status.NOT_PLACED):
         yield f"{'lost' if order.status in NEVER_THERE else 'wrong'}: {told(order)} is {made.state} at the venue ({made.id})"
-    if order.venue_order_id not in (made.id, None):
-        yield f"wrong: {told(order)} is linked to {order.venue_order_id}, it is {made.id}"
     sums = (
         sum((fill.quantity for fill in ours), ZERO), sum((fill.value_aud for fill in ours), ZERO),
         sum((fill.fee_aud for fill in ours), ZERO),

@@ -76,6 +76,7 @@ class Trader:
     key: str
     account: Account
     role: str
+    names_trades: bool
     next_at: float = 0.0
 
 
@@ -177,7 +178,7 @@ class Run:
         set_limits(
             account, position=LIMIT_PERCENT if role.startswith("limit") else 100, loss=100, algorithm=100
         )
-        return Trader(keys["api_key"], account, role)
+        return Trader(keys["api_key"], account, role, options.get("completed_ids") == "order")
 
     def wait_until_connected(self) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS * 2
@@ -445,7 +446,10 @@ class Run:
         """Compare with the truth, and count."""
         latest_commit = timedelta(seconds=DELAY + 1)
         for trader in self.traders:
-            self.breaches += judge(trader.account.pk, self.truth(trader), latest_commit=latest_commit)
+            self.breaches += judge(
+                trader.account.pk, self.truth(trader), latest_commit=latest_commit,
+                names_trades=trader.names_trades,
+            )  # fmt: skip
         self.breaches += [str(breach) for breach in check_invariants(self.ids, now=clock.now())]
         for order in Order.objects.filter(account_id__in=self.ids):
             self.states[f"{order.origin} {order.status}"] += 1
