@@ -36,11 +36,11 @@ chaos: ORDERS ?= 1000
 chaos: .venv/development ## orders under fire: workers killed, a venue that fails (SEEDS="1 2" ORDERS=1000)
 	@$(BIN)/python -m apps.trading.tests.chaos --seed $(SEEDS) --orders $(ORDERS)
 
-bench: .venv/development ## measure the product against its floors
+bench: .venv/bench ## measure the product against its floors
 	@$(BIN)/python -m benchmarks
 
 lock: .venv/development ## resolve the requirements anew
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-bench; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; done
 
@@ -62,3 +62,8 @@ clean: ## remove what was installed; data stays
 	@echo "installing the locked requirements for development"
 	@$(call INSTALL,requirements-dev.txt)
 	@touch $@ .venv/runtime
+
+.venv/bench: requirements-bench.txt .venv/development
+	@echo "installing the peers to measure against"
+	@$(call INSTALL,requirements-bench.txt)
+	@touch $@

@@ -171,7 +171,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"ledgers.*": {"queue": "collect"}, "trading.*": {"queue": "orders"}}
+CELERY_TASK_ROUTES = {
+    "ledgers.*": {"queue": "collect"},
+    "trading.decide": {"queue": "default"},
+    "trading.*": {"queue": "orders"},
+}
 # Our rows are the record of what was done, and the queue of what is left: a message that is lost
 # costs a little time, and one that is run again must do no harm. So: no results, no redelivery.
 CELERY_TASK_IGNORE_RESULT = True
@@ -292,6 +296,9 @@ COLLECTORS = {
 VENUES = {
     "paper": "apps.trading.venues.paper.PaperVenue",
     "coinspot": "apps.trading.venues.coinspot.CoinspotVenue",
+}
+ALGORITHMS = {
+    "dollar_cost_averaging": "apps.trading.algorithms.dollar_cost_averaging.DollarCostAveraging",
 }
 
 # P&L --------------------------------------------------------------------------------------------------

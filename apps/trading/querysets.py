@@ -17,7 +17,7 @@ from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, TERMINAL, UNRESOLVED
 LATE_TRADES = timedelta(hours=48)
 
 if TYPE_CHECKING:
-    from apps.trading.models import Account, Fill, Order  # noqa: F401
+    from apps.trading.models import Account, Decision, Deployment, Fill, Order  # noqa: F401
 
 
 class AccountQuerySet(QuerySet["Account"]):
@@ -144,3 +144,25 @@ class FillQuerySet(QuerySet["Fill"]):
     def fees(self) -> Decimal:
         """Add up what they cost in fees, AUD."""
         return Decimal(self.aggregate(sum=Sum("fee_aud", default=Decimal(0)))["sum"])
+
+
+class DeploymentQuerySet(QuerySet["Deployment"]):
+    """Algorithms on their schedules."""
+
+    def active(self) -> Self:
+        return self.filter(status="active")
+
+    def due(self, now: datetime) -> Self:
+        """Keep what should have run by now."""
+        return self.active().filter(next_run_at__lte=now)
+
+
+class DecisionQuerySet(QuerySet["Decision"]):
+    """What algorithms decided."""
+
+    def waiting(self) -> Self:
+        """Keep slots that nobody has decided yet."""
+        return self.filter(status="due")
+
+    def decided(self) -> Self:
+        return self.filter(status="done")

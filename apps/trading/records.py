@@ -96,6 +96,12 @@ class Standing:
     """Lost since the account's local midnight, deposits and withdrawals aside; negative is a gain."""
     volatile: bool = False
     bounds: Bounds = Bounds()
+    position_limit_aud: Decimal | None = None
+    """The most that the deployment's book may be worth; None without one."""
+    loss_limit_aud: Decimal | None = None
+    """What the deployment may lose in a local day before it buys nothing more."""
+    book_loss_aud: Decimal = ZERO
+    """What its book lost since local midnight, open positions at market; negative is a gain."""
 
     @property
     def factor(self) -> Decimal:

@@ -149,7 +149,7 @@ def _funds(ticket: Ticket, sizing: Sizing, standing: Standing) -> Iterator[Denia
 
 
 def check_limits(ticket: Ticket, sizing: Sizing, standing: Standing) -> tuple[Denial, ...]:
-    """Check position, daily loss and the algorithm's share; a sale only ever lowers them, and passes."""
+    """Check position, daily loss, the algorithm's share and its deployment's own limits; sales pass them."""
     return tuple(_limits(ticket, sizing, standing)) if ticket.side == BUY else ()
 
 
@@ -178,6 +178,16 @@ def _limits(ticket: Ticket, sizing: Sizing, standing: Standing) -> Iterator[Deni
         yield _beyond(
             "ALGORITHM_LIMIT", "The algorithm would hold more than its share of the account.", most, exposure
         )
+    if standing.position_limit_aud is not None and exposure > standing.position_limit_aud:
+        yield _beyond(
+            "DEPLOYMENT_POSITION_LIMIT", "The algorithm's coins would be worth more than its deployment allows.",
+            standing.position_limit_aud, exposure,
+        )  # fmt: skip
+    if standing.loss_limit_aud is not None and standing.book_loss_aud >= standing.loss_limit_aud:
+        yield _beyond(
+            "DEPLOYMENT_LOSS_LIMIT", "The algorithm has lost as much today as its deployment allows.",
+            standing.loss_limit_aud, standing.book_loss_aud,
+        )  # fmt: skip
 
 
 def _beyond(code: str, message: str, limit: Decimal, value: Decimal) -> Denial:

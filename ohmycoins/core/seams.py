@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
-SEAMS = ("COLLECTORS", "VENUES")
+SEAMS = ("COLLECTORS", "VENUES", "ALGORITHMS")
 
 
 @cache

@@ -80,6 +80,14 @@ class Order(models.Model):
         choices=Ledger,
         help_text="What its signal rested on most; empty = nothing.",
     )
+    decision = models.ForeignKey(
+        "trading.Decision", models.PROTECT, null=True, blank=True, related_name="orders", db_index=False,
+        help_text="What it follows from, if an algorithm wanted it.",
+    )  # fmt: skip
+    twap = models.ForeignKey(
+        "trading.Twap", models.PROTECT, null=True, blank=True, related_name="orders", db_index=False,
+        help_text="What it is a slice of.",
+    )  # fmt: skip
     origin = models.CharField(max_length=8, choices=Origin, default=Origin.OURS)
     coin_type = models.CharField(max_length=20)
     side = models.CharField(max_length=4, choices=Side)
@@ -133,6 +141,8 @@ class Order(models.Model):
             models.Index(
                 fields=["account", "id"], condition=Q(status__in=values(IN_FLIGHT)), name="order_in_flight"
             ),
+            models.Index(fields=["decision"], condition=Q(decision__isnull=False), name="order_decision"),
+            models.Index(fields=["twap"], condition=Q(twap__isnull=False), name="order_twap"),
             models.Index(
                 fields=["coin_type", "side"], condition=Q(status__in=values(RESTING)), name="order_resting"
             ),

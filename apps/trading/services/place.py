@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import User
 from apps.ledgers.models import LatestPrice
 from apps.trading import safety
-from apps.trading.models import Account, Order
+from apps.trading.models import Account, Decision, Order, Twap
 from apps.trading.records import Denial, Quote, Sizing, Ticket
 from apps.trading.services.control import hold_gate
 from apps.trading.services.standing import read_standing
@@ -38,13 +38,14 @@ class Market:
 
 def place_order(
     *, user: User, account: Account, ticket: Ticket, idempotency_key: str | None = None,
-    algorithm_id: int | None = None, ledger: str = "", expires_at: datetime | None = None, actor: str = "",
+    algorithm_id: int | None = None, ledger: str = "", decision: Decision | None = None, twap: Twap | None = None,
+    expires_at: datetime | None = None, actor: str = "",
 ) -> Order:  # fmt: skip
     """Store the order, PENDING and nudged or DENIED with every rule it breaks, and return it.
 
     The same key with the same body answers the order it made the first time, whatever became of it.
-    An order with `expires_at` is not submitted after it; `ledger` is what its signal rested on. Raises Conflict when the key was used with
-    another body.
+    An order with `expires_at` is not submitted after it; `ledger` is what its signal rested on, `decision`
+    whose it is, and `twap` what it is a slice of. Raises Conflict when the key was used with another body.
     """
     digest = _digest(account, ticket)
     try:
@@ -56,6 +57,7 @@ def place_order(
             order = _decide(user, locked, ticket, clock.now(), algorithm_id)
             order.idempotency_key, order.request_digest = idempotency_key, digest
             order.expires_at, order.ledger = expires_at, ledger
+            order.decision, order.twap = decision, twap
             order.save(force_insert=True)
             _record_acceptance(order, actor or f"user:{user.pk}")
     except IntegrityError:

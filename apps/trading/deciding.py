@@ -1,0 +1,159 @@
+"""Ask an algorithm, and judge what it says and what it was told; pure.
+
+Live decisions and backtests go through the same functions here, so that a backtest says what trading
+would have done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from apps.trading.algorithms.base import HOLD, Algorithm, Input, Known, Series, Signal
+from apps.trading.algorithms.rows import Tick
+from apps.trading.algorithms.view import Book, View
+from apps.trading.records import BUY, MARKET, SELL, Bounds, Denial, Ticket
+from apps.trading.safety import COLLAR
+from ohmycoins.core.money import ZERO, floor_quantity, plain, round_aud
+
+CENT = Decimal("0.01")
+SMALLEST_AUD = Decimal(1)  # the venue's own minimum
+OK, STALE, MISSING, BAD = "ok", "stale", "missing", "bad"
+_CODES = {STALE: "STALE_INPUT", MISSING: "MISSING_INPUT", BAD: "BAD_INPUT"}
+
+
+class BadSignal(Exception):
+    """An algorithm said something that cannot be meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a declared input can be believed."""
+
+    series: str
+    """Its label, such as `candles:BTC:hour`."""
+    state: str
+    """ok, stale, missing or bad."""
+    max_age: timedelta
+    known_at: datetime | None = None
+    """When its newest row became known."""
+    age: timedelta | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "series": self.series,
+            "state": self.state,
+            "known_at": self.known_at.isoformat() if self.known_at else None,
+            "age_seconds": round(self.age.total_seconds()) if self.age is not None else None,
+            "max_age_seconds": round(self.max_age.total_seconds()),
+        }
+
+
+def judge_inputs(inputs: Sequence[Input], known: Known, now: datetime) -> tuple[Verdict, ...]:
+    """Say of each input whether it is there, fresh and sound."""
+    return tuple(_verdict(each, known, now) for each in inputs)
+
+
+def _verdict(declared: Input, known: Known, now: datetime) -> Verdict:
+    newest = known.newest(declared)
+    if newest is None:
+        return Verdict(declared.label, MISSING, declared.max_age)
+    age = now - newest
+    if age > declared.max_age:
+        state = STALE
+    elif declared.series == Series.PRICE and _is_crossed(known.rows(declared)):
+        state = BAD
+    else:
+        state = OK
+    return Verdict(declared.label, state, declared.max_age, newest, age)
+
+
+def _is_crossed(rows: Sequence[Any]) -> bool:
+    return bool(rows) and isinstance(rows[-1], Tick) and rows[-1].is_crossed
+
+
+def decide(algorithm: Algorithm, view: View) -> Signal:
+    """Ask the algorithm. Raises BadSignal, and whatever the algorithm raises."""
+    signal = algorithm.decide(view)
+    if not isinstance(signal, Signal):
+        raise BadSignal(f"expected a Signal, got {type(signal).__name__}")
+    for problem in _problems(signal):
+        raise BadSignal(problem)
+    return signal
+
+
+def _problems(signal: Signal) -> list[str]:
+    sizes = [size for size in (signal.quantity, signal.fraction, signal.amount_aud) if size is not None]
+    found = []
+    if signal.action not in (BUY, SELL, HOLD):
+        found.append(f"action is {signal.action!r}; expected buy, sell or hold")
+    if not (signal.confidence.is_finite() and 0 <= signal.confidence <= 1):
+        found.append(f"confidence is {signal.confidence}; expected 0 to 1")
+    if any(not (size.is_finite() and size > 0) for size in sizes):
+        found.append("its size is not a positive number")
+    elif signal.fraction is not None and signal.fraction > 1:
+        found.append(f"fraction is {signal.fraction}; expected at most 1")
+    if signal.action in (BUY, SELL):
+        if not signal.coin_type:
+            found.append(f"{signal.action} of no coin")
+        if len(sizes) != 1:
+            found.append("expected exactly one of quantity, fraction and amount_aud")
+        if signal.action == SELL and signal.amount_aud is not None:
+            found.append("a sale has no amount_aud")
+    return found
+
+
+def gate(signal: Signal, verdicts: Sequence[Verdict]) -> tuple[Denial, ...]:
+    """Stop a purchase when any input cannot be believed; sales and holding pass."""
+    if signal.action != BUY:
+        return ()
+    return tuple(_denial(verdict) for verdict in verdicts if verdict.state != OK)
+
+
+def _denial(verdict: Verdict) -> Denial:
+    limit = f"{verdict.max_age.total_seconds():.0f}"
+    if verdict.age is None:
+        return Denial(_CODES[verdict.state], f"Nothing is known of {verdict.series}.", limit=limit)
+    value = f"{verdict.age.total_seconds():.0f}"
+    message = (
+        f"{verdict.series} has a bid above its ask."
+        if verdict.state == BAD
+        else f"{verdict.series} is {value} s old; nothing is bought on it when older than {limit} s."
+    )
+    return Denial(_CODES[verdict.state], message, limit=limit, value=value)
+
+
+def budget_of(equity_aud: Decimal, bounds: Bounds, position_limit_aud: Decimal | None) -> Decimal:
+    """Give the most that an algorithm's coins may be worth: its share of the account, or its deployment's limit."""
+    share = round_aud(equity_aud * bounds.max_algorithm_percent / 100)
+    return share if position_limit_aud is None else min(share, position_limit_aud)
+
+
+def size_of(signal: Signal, book: Book) -> Ticket | Denial:
+    """Turn a signal to trade into an order at market, or say why it comes to nothing.
+
+    A share of the budget buys no more than what is left of it, and than cash can pay at a market order's
+    worst price; a share of what is held is rounded down to 8 decimals. Numbers of coins and amounts are
+    taken as they are: the account's limits speak to them.
+    """
+    coin = signal.coin_type
+    if signal.action == SELL:
+        held = book.quantity(coin)
+        wanted = held * signal.fraction if signal.fraction is not None else signal.quantity or ZERO
+        quantity = floor_quantity(wanted)
+        if held == 0 or quantity == 0:
+            return Denial("NOTHING_HELD", f"The book holds no {coin} to sell.", value=plain(held))
+        return Ticket(coin, SELL, MARKET, quantity=quantity)
+    if signal.quantity is not None:
+        return Ticket(coin, BUY, MARKET, quantity=floor_quantity(signal.quantity))
+    if signal.fraction is None:
+        return Ticket(coin, BUY, MARKET, amount_aud=signal.amount_aud)
+    left = min(book.budget_aud - book.value_aud, book.cash_aud / (1 + COLLAR) * (1 - CENT))
+    amount = min(book.budget_aud * signal.fraction, left).quantize(CENT, ROUND_DOWN)
+    if amount < SMALLEST_AUD:
+        return Denial(
+            "NOTHING_LEFT", "Nothing is left to spend, of the book's budget or of the account's cash.",
+            limit=plain(book.budget_aud), value=plain(book.value_aud),
+        )  # fmt: skip
+    return Ticket(coin, BUY, MARKET, amount_aud=amount)
