@@ -10,11 +10,12 @@ from datetime import timedelta
 
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from apps.trading.frequency import CRON_FIELDS, parse
 from ohmycoins.core import clock, seams
 
 LONG_AGO = timedelta(days=366)  # a row that never ran is due at once, whatever its period
 
-PERIODS = ("seconds", "minutes", "hours", "days")
+UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,15 @@ def sync_schedules() -> list[str]:
 
 
 def _when(schedule: str) -> tuple[dict[str, IntervalSchedule | CrontabSchedule], int]:
-    """Give the schedule's row, and after how many seconds a message of it is stale."""
-    kind, _, rest = schedule.partition(":")
-    if kind == "interval":
-        every, _, period = rest.partition(":")
-        if period not in PERIODS or not every.isdigit() or int(every) < 1:
-            raise ValueError(f"{schedule!r}: expected interval:N:unit with unit one of {', '.join(PERIODS)}")
-        interval, _ = IntervalSchedule.objects.get_or_create(every=int(every), period=period)
-        unit = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}[period]
-        return {"interval": interval}, max(int(every) * unit, 5)
-    names = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
-    fields = rest.split()
-    if kind != "cron" or len(fields) != len(names):
-        raise ValueError(f"{schedule!r}: expected interval:N:unit, or cron: and five fields")
-    crontab, _ = CrontabSchedule.objects.get_or_create(
-        **dict(zip(names, fields, strict=True)), timezone="UTC"
-    )
+    """Give the schedule's row, and after how many seconds a message of it is stale. Raises Invalid."""
+    frequency = parse(schedule)
+    if frequency.every:
+        seconds = int(frequency.every.total_seconds())
+        unit, length = next(
+            (unit, length) for unit, length in reversed(UNIT_SECONDS.items()) if seconds % length == 0
+        )
+        interval, _ = IntervalSchedule.objects.get_or_create(every=seconds // length, period=unit)
+        return {"interval": interval}, max(seconds, 5)
+    fields = dict(zip(CRON_FIELDS, frequency.cron.split(), strict=True))
+    crontab, _ = CrontabSchedule.objects.get_or_create(**fields, timezone="UTC")
     return {"crontab": crontab}, 3600

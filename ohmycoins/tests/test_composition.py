@@ -17,6 +17,7 @@ from apps.accounts.tests.factories import UserFactory
 from apps.ledgers.models import Source
 from ohmycoins.checks import check_trading_mode
 from ohmycoins.core import logs, outbox, seams
+from ohmycoins.core.errors import Invalid
 from ohmycoins.schedule import _when, entries, sync_schedules
 
 
@@ -76,7 +77,7 @@ def test_every_scheduled_task_exists() -> None:
     "schedule", ["interval:0:minutes", "interval:x:minutes", "interval:5:weeks", "cron:* *", "daily"]
 )
 def test_schedule_that_makes_no_sense_is_refused(schedule: str) -> None:
-    with pytest.raises(ValueError, match="expected interval:N:unit"):
+    with pytest.raises(Invalid, match="expected interval:N:seconds"):
         _when(schedule)
 
 
