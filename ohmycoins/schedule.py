@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from apps.trading.frequency import CRON_FIELDS, parse
 from ohmycoins.core import clock, seams
+from ohmycoins.core.frequency import CRON_FIELDS, parse
 
 LONG_AGO = timedelta(days=366)  # a row that never ran is due at once, whatever its period
 

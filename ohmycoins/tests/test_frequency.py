@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.trading.frequency import Frequency, parse
 from ohmycoins.core.errors import Invalid
+from ohmycoins.core.frequency import Frequency, parse
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
