@@ -36,15 +36,15 @@ class Verdict:
     state: str
     """ok, stale, missing or bad."""
     max_age: timedelta
-    known_at: datetime | None = None
-    """When its newest row became known."""
+    newest_at: datetime | None = None
+    """When its newest row occurred."""
     age: timedelta | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "series": self.series,
             "state": self.state,
-            "known_at": self.known_at.isoformat() if self.known_at else None,
+            "newest_at": self.newest_at.isoformat() if self.newest_at else None,
             "age_seconds": round(self.age.total_seconds()) if self.age is not None else None,
             "max_age_seconds": round(self.max_age.total_seconds()),
         }

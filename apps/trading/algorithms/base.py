@@ -96,7 +96,7 @@ class Known(Protocol):
         """Give the input's rows as they were known, each item in its newest version, oldest first."""
 
     def newest(self, wanted: Input) -> datetime | None:
-        """Give when the newest row of the input's series became known; None if there is none."""
+        """Give when the newest row of the input's series occurred (a candle: ended); None if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
