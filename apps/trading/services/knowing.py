@@ -1,0 +1,62 @@
+"""Read what an algorithm declared, as the ledgers knew it at an instant, before it is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.ledgers.services.known import settle
+from apps.trading.algorithms.base import Input
+from apps.trading.algorithms.rows import Row
+from apps.trading.services.ledger_rows import COMMON, TABLES, Table, end_of
+from ohmycoins.core import seams
+
+
+@dataclass(slots=True)
+class LiveKnown:
+    """The declared inputs as they were known at one instant; nothing is read after it is made."""
+
+    found: dict[Input, Sequence[Row]] = field(default_factory=dict)
+    newest_at: dict[Input, datetime | None] = field(default_factory=dict)
+
+    def rows(self, wanted: Input) -> Sequence[Row]:
+        return self.found[wanted]
+
+    def newest(self, wanted: Input) -> datetime | None:
+        return self.newest_at[wanted]
+
+
+def read_known(inputs: Sequence[Input], now: datetime) -> LiveKnown:
+    """Read the inputs as of `now`; a later restatement changes nothing of what this gives."""
+    known = LiveKnown()
+    for wanted in inputs:
+        table = TABLES[wanted.series]
+        known.found[wanted] = _read(table, wanted, now)
+        known.newest_at[wanted] = _newest(table, wanted, known.found[wanted], now)
+    return known
+
+
+def settle_ledgers(inputs: Sequence[Input], now: datetime) -> None:
+    """Wait until all that the inputs' collectors observed up to `now` can be read; outside any transaction."""
+    ledgers = {wanted.ledger for wanted in inputs}
+    collectors = seams.load("COLLECTORS").items()
+    settle(now, sources=tuple(slug for slug, collector in collectors if collector.ledger in ledgers))
+
+
+def _read(table: Table, wanted: Input, now: datetime) -> Sequence[Row]:
+    known: QuerySet[Any] = table.rows_of(wanted)
+    known = known.current(now) if table.is_item else known.as_of(now)  # type: ignore[attr-defined]
+    if wanted.within is not None:
+        known = known.filter(occurred_at__gte=now - wanted.within)
+    newest = known.order_by("-occurred_at", "-id").values(*COMMON, *table.columns)[: wanted.count]
+    return [table.row(values, values["observed_at"]) for values in reversed(newest)]
+
+
+def _newest(table: Table, wanted: Input, found: Sequence[Row], now: datetime) -> datetime | None:
+    if found and not table.shared:
+        return end_of(wanted, found[-1].occurred_at)
+    rows: QuerySet[Any] = table.model._default_manager.all() if table.shared else table.rows_of(wanted)
+    at = rows.as_of(now).order_by("-occurred_at").values_list("occurred_at", flat=True).first()  # type: ignore[attr-defined]
+    return end_of(wanted, at) if at else None
