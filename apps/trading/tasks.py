@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.trading.services import days, stopping
+from apps.trading.services import days, decisions, dispatch, stopping
 from apps.trading.services import execute as executor
 
 
@@ -28,3 +28,15 @@ def begin_days() -> None:
 def sweep_stop(stop_id: int) -> None:
     """Cancel what an emergency stop covers and whoever set it did not get to."""
     stopping.sweep_stop(stop_id, seconds=20)
+
+
+@shared_task(name="trading.run_due")
+def run_due() -> None:
+    """Make the slots of deployments that are due, and have them decided."""
+    dispatch.run_due()
+
+
+@shared_task(name="trading.decide")
+def decide(decision_id: int) -> None:
+    """Decide one slot: the nudge that follows its making."""
+    decisions.run_decision(decision_id)

@@ -32,6 +32,7 @@ class Decision(models.Model):
     status = models.CharField(max_length=7, choices=Status, default=Status.DUE)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it up.")
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    nudged_at = models.DateTimeField(default=clock.now, editable=False)
     decided_at = models.DateTimeField(null=True, help_text="Its clock: nothing known later went into it.")
     code_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the rule's module.")
     code_version = models.CharField(max_length=20, blank=True)
@@ -61,6 +62,9 @@ class Decision(models.Model):
         )
         constraints = (
             models.UniqueConstraint(fields=["deployment", "slot"], name="decision_once_a_slot"),
+            models.UniqueConstraint(
+                fields=["deployment"], condition=Q(status="due"), name="decision_one_due"
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=["due", "done", "failed", "skipped"]), name="decision_status_known"
             ),

@@ -30,9 +30,10 @@ RESERVED = """
     WHERE account_id = %(account)s AND status = ANY(%(in_flight)s)
 """
 BOUGHT_AT = """
-    SELECT coin_type, max(executed_at) FROM trading_fill
-    WHERE account_id = %(account)s AND algorithm_id = %(algorithm)s AND side = 'buy' AND coin_type = ANY(%(coins)s)
-    GROUP BY coin_type
+    SELECT coin, bought.executed_at FROM unnest(%(coins)s::text[]) AS coin CROSS JOIN LATERAL (
+        SELECT executed_at FROM trading_fill
+        WHERE account_id = %(account)s AND coin_type = coin AND algorithm_id = %(algorithm)s AND side = 'buy'
+        ORDER BY executed_at DESC, sequence DESC, venue_fill_id DESC LIMIT 1) AS bought
 """
 
 
@@ -90,7 +91,7 @@ def from_json(kept: dict[str, Any]) -> Book:
     )  # fmt: skip
 
 
-def _rows(statement: str, values: dict[str, Any]) -> list[Any]:
+def _rows(statement: str, values: dict[str, Any]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall()

@@ -1,0 +1,232 @@
+"""Decide one slot of a deployment, once, and record all that it went by.
+
+The slot's row, what was decided, and the order that follows are one transaction: a worker that dies
+leaves the slot due, and the next one decides it by its own clock. Nothing decides twice, and no order is
+placed without its decision.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.trading import deciding
+from apps.trading.algorithms.base import (
+    HOLD,
+    Algorithm,
+    Input,
+    Known,
+    Parameters,
+    Signal,
+    as_json,
+    code_digest,
+)
+from apps.trading.algorithms.base import read_parameters as parameters_of
+from apps.trading.algorithms.rows import Ref
+from apps.trading.algorithms.view import Book, View
+from apps.trading.deciding import Verdict
+from apps.trading.models import Account, Decision, Deployment, Event, Evidence, Order
+from apps.trading.records import Denial, Ticket
+from apps.trading.services import books
+from apps.trading.services.knowing import read_known, settle_ledgers
+from apps.trading.services.place import place_order
+from apps.trading.services.twaps import start_twap
+from ohmycoins.core import clock, seams
+
+log = structlog.get_logger(__name__)
+
+ORDER_LIVES = timedelta(seconds=60)
+MOST_ATTEMPTS = 5
+"""A slot that so many workers took up and did not decide is given up."""
+FAILURES_IN_ROW = 5
+"""After so many a deployment is paused."""
+MOST_EVIDENCE = 100
+
+
+class TouchedDatabase(Exception):
+    """A rule asked the database: it may know what the view shows, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """What a rule was shown, what it said, and whether its inputs can be believed."""
+
+    signal: Signal
+    verdicts: tuple[Verdict, ...]
+    read: tuple[Ref, ...]
+
+
+def run_decision(decision_id: int) -> None:
+    """Decide a due slot; one that is decided, or that another worker has, is left alone."""
+    due = Decision.objects.waiting().filter(pk=decision_id)
+    # Counted before anything can go wrong with it, so that what kills workers ends.
+    if not due.update(attempts=F("attempts") + 1):
+        return
+    deployment = Deployment.objects.select_related("algorithm").get(decisions=decision_id)
+    try:
+        rule, parameters = rule_of(deployment.algorithm.slug, deployment.parameters)
+        inputs = rule.inputs(parameters)
+        now = clock.now()
+        settle_ledgers(inputs, now)
+        _decide(decision_id, rule, parameters, inputs, now)
+    except DatabaseError:
+        raise  # the database's trouble: the slot stays due
+    except Exception as error:  # the rule's, whatever it is
+        _fail(decision_id, error)
+
+
+def rule_of(slug: str, parameters: dict[str, Any]) -> tuple[Algorithm, Parameters]:
+    """Give a rule and its parameters. Raises LookupError when the setting has no such rule any more, and Invalid."""
+    rule = seams.load("ALGORITHMS").get(slug)
+    if rule is None:
+        raise LookupError(f"there is no rule {slug!r} in ALGORITHMS")
+    return rule, parameters_of(rule, parameters)
+
+
+def consult(
+    rule: Algorithm, parameters: Parameters, inputs: Sequence[Input], known: Known, book: Book, now: datetime
+) -> Consulted:
+    """Ask a rule, cut off from the database. Raises whatever the rule does, and BadSignal."""
+    view = View(now=now, parameters=parameters, book=book, inputs=inputs, known=known)
+    with cut_off():
+        signal = deciding.decide(rule, view)
+        verdicts = deciding.judge_inputs(inputs, known, now)
+    return Consulted(signal, verdicts, view.read)
+
+
+@contextmanager
+def cut_off() -> Iterator[None]:
+    """Refuse every database statement within: a rule that could ask would not be replayable."""
+
+    def refuse(*_: Any) -> None:
+        raise TouchedDatabase("a rule may not ask the database: what it needs it declares as an input")
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+@transaction.atomic
+def _decide(
+    decision_id: int, rule: Algorithm, parameters: Parameters, inputs: Sequence[Input], now: datetime
+) -> None:
+    """Decide by what was known at `now`, which is settled; the order, if any, is placed by the market as it is."""
+    decision = Decision.objects.waiting().select_for_update(skip_locked=True).filter(pk=decision_id).first()
+    if decision is None:
+        return
+    deployment = Deployment.objects.select_related("user").get(pk=decision.deployment_id)
+    account = Account.objects.locked().get(pk=deployment.account_id)
+    if deployment.status != Deployment.Status.ACTIVE:
+        Decision.objects.filter(pk=decision.pk).update(
+            status=Decision.Status.SKIPPED, reason=f"the deployment is {deployment.status}"
+        )
+        return
+    book = books.shown_book(account, deployment.algorithm_id, deployment.position_limit_aud)
+    found = consult(rule, parameters, inputs, read_known(inputs, now), book, now)
+    signal, denials = found.signal, deciding.gate(found.signal, found.verdicts)
+    ticket = None
+    if signal.action != HOLD and not denials:
+        sized = deciding.size_of(signal, book)
+        ticket, denials = (None, (sized,)) if isinstance(sized, Denial) else (sized, ())
+    order = _order(decision, deployment, account, ticket, signal) if ticket else None
+    said = [denial.as_json() for denial in denials]
+    if order is not None and order.status == "denied":
+        said = order.denials
+    _record(decision, rule, parameters, book, found, said, now)
+    Deployment.objects.filter(pk=deployment.pk).update(runs=F("runs") + 1, failures_in_row=0, last_run_at=now)
+    log.info("decision.made", decision_id=decision.pk, deployment_id=deployment.pk, action=signal.action)
+
+
+def _order(
+    decision: Decision,
+    deployment: Deployment,
+    account: Account,
+    ticket: Ticket,
+    signal: Signal,
+    now: datetime,
+) -> Order | None:
+    """Place what the signal wants, at once or in slices; the order, or the first slice."""
+    who: dict[str, Any] = {
+        "user": deployment.user, "account": account, "ticket": ticket, "decision": decision,
+        "algorithm_id": deployment.algorithm_id, "ledger": signal.ledger, "actor": f"deployment:{deployment.pk}",
+    }  # fmt: skip
+    if deployment.slices > 1:
+        start_twap(**who, slices=deployment.slices, slice_seconds=deployment.slice_seconds)
+        return Order.objects.filter(decision=decision).first()
+    return place_order(**who, idempotency_key=f"decision-{decision.pk}", expires_at=clock.now() + ORDER_LIVES)
+
+
+def _record(
+    decision: Decision, rule: Algorithm, parameters: Parameters, book: Book, found: Consulted,
+    denials: list[dict[str, Any]], now: datetime,
+) -> None:  # fmt: skip
+    signal = found.signal
+    reads: dict[str, list[int]] = {}
+    for ref in found.read:
+        reads.setdefault(ref.table, []).append(ref.id)
+    Evidence.objects.bulk_create(
+        Evidence(
+            decision=decision, place=place, ledger=ref.ledger, table=ref.table, row_id=ref.id, source=ref.source[:100]
+        )
+        for place, ref in enumerate(dict.fromkeys(signal.evidence[:MOST_EVIDENCE]))
+    )  # fmt: skip
+    Decision.objects.filter(pk=decision.pk).update(
+        status=Decision.Status.DONE, decided_at=now, code_digest=code_digest(type(rule)), code_version=rule.version,
+        parameters=as_json(parameters), book=books.as_json(book), reads=reads,
+        quality=[verdict.as_json() for verdict in found.verdicts],
+        **as_stored(signal), denials=denials,
+    )  # fmt: skip
+
+
+def as_stored(signal: Signal) -> dict[str, Any]:
+    """Give a signal as a decision keeps it."""
+    return {
+        "action": signal.action,
+        "coin_type": signal.coin_type,
+        "quantity": signal.quantity,
+        "fraction": signal.fraction and round(signal.fraction, 8),
+        "amount_aud": signal.amount_aud,
+        "confidence": round(signal.confidence, 4),
+        "ledger": signal.ledger,
+        "reason": signal.reason[:500],
+    }
+
+
+@transaction.atomic
+def _fail(decision_id: int, error: Exception) -> None:
+    """Record that a slot came to nothing, and pause a deployment that only fails."""
+    decision = Decision.objects.waiting().select_for_update().filter(pk=decision_id).first()
+    if decision is None:
+        return
+    message = f"{type(error).__name__}: {error}"[:500]
+    now = clock.now()
+    Decision.objects.filter(pk=decision_id).update(
+        status=Decision.Status.FAILED, decided_at=now, error=message
+    )
+    deployment = Deployment.objects.select_for_update(no_key=True).get(pk=decision.deployment_id)
+    deployment.runs, deployment.failures = deployment.runs + 1, deployment.failures + 1
+    deployment.failures_in_row += 1
+    deployment.last_error, deployment.last_run_at = message, now
+    if deployment.failures_in_row >= FAILURES_IN_ROW and deployment.status == Deployment.Status.ACTIVE:
+        deployment.status, deployment.next_run_at = Deployment.Status.PAUSED, None
+        deployment.status_reason = f"{deployment.failures_in_row} failures in a row: {message}"[:300]
+        Event.objects.create(
+            account_id=deployment.account_id, type="deployment.paused", at=now, actor="decider",
+            reason=deployment.status_reason, inputs={"deployment_id": deployment.pk},
+        )  # fmt: skip
+        log.error("deployment.paused", deployment_id=deployment.pk, error=message)
+    deployment.save()
+    log.warning("decision.failed", decision_id=decision_id, deployment_id=deployment.pk, error=message)
+
+
+def give_up(decision_id: int) -> None:
+    """Record that workers took a slot up again and again, and none decided it."""
+    _fail(
+        decision_id,
+        RuntimeError(f"not decided in {MOST_ATTEMPTS} attempts: the workers ended, or could not store it"),
+    )

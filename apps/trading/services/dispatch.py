@@ -1,0 +1,82 @@
+"""Give every deployment its slots, once each, and have workers decide them.
+
+A slot is a row, unique by deployment and instant, made in the transaction that moves `next_run_at` on: so
+beat may fire twice, late or not at all. The message to a worker is a nudge; a slot that nobody decided is
+nudged again. Slots that passed while nothing ran are not made up for: the newest state of the world is
+decided on once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from apps.trading.models import Decision, Deployment
+from apps.trading.services.decisions import MOST_ATTEMPTS, give_up
+from apps.trading.services.twaps import run_due_twaps
+from ohmycoins.core import clock, outbox
+from ohmycoins.core.frequency import parse
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1_000
+RENUDGE_AFTER = timedelta(seconds=30)
+"""When a worker that took a slot up is taken to be dead: beyond a task's time limit of 25 s."""
+
+
+def run_due() -> int:
+    """Make the slots that are due, nudge workers for them and for those left over; return how many deployments were due."""
+    now = clock.now()
+    moved = 0
+    while batch := _claim(now):
+        moved += batch
+    _nudge_again(now)
+    run_due_twaps(now)
+    return moved
+
+
+@transaction.atomic
+def _claim(now: datetime) -> int:
+    """Move due deployments on to their next slot and make the decisions of this one; return how many moved.
+
+    One whose last slot still waits for a worker gets none: when work piles up, nothing is decided twice
+    in a row on the same state of the world.
+    """
+    still_due = Decision.objects.waiting().filter(deployment=OuterRef("pk"))
+    due = list(
+        Deployment.objects.due(now)
+        .select_for_update(no_key=True, skip_locked=True)
+        .annotate(waits=Exists(still_due))
+        .order_by("next_run_at", "id")
+        .only("id", "frequency", "next_run_at")[:BATCH]
+    )
+    made = Decision.objects.bulk_create(
+        Decision(deployment=deployment, slot=deployment.next_run_at or now, created_at=now, nudged_at=now)
+        for deployment in due
+        if not deployment.waits  # type: ignore[attr-defined]
+    )
+    for deployment in due:
+        slot = deployment.next_run_at or now
+        deployment.next_run_at = parse(deployment.frequency).next_after(max(now, slot), slot)
+    Deployment.objects.bulk_update(due, ["next_run_at"])
+    _nudge([decision.pk for decision in made])
+    return len(due)
+
+
+def _nudge_again(now: datetime) -> None:
+    """Nudge for slots whose message or worker was lost, and give up those that nobody can decide."""
+    late = Decision.objects.waiting().filter(nudged_at__lte=now - RENUDGE_AFTER).order_by("id")
+    for decision_id in late.filter(attempts__gte=MOST_ATTEMPTS).values_list("pk", flat=True)[:BATCH]:
+        give_up(decision_id)
+    lost = list(late.filter(attempts__lt=MOST_ATTEMPTS).values_list("pk", flat=True)[:BATCH])
+    if lost:
+        with transaction.atomic():
+            Decision.objects.waiting().filter(pk__in=lost).update(nudged_at=now)
+            _nudge(lost)
+
+
+def _nudge(decision_ids: Sequence[int]) -> None:
+    for decision_id in decision_ids:
+        outbox.nudge("trading.decide", decision_id)

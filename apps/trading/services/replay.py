@@ -1,0 +1,53 @@
+"""Make a past decision again, from what is stored: the same rows, book and clock give the same signal."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from apps.trading.algorithms.base import code_digest
+from apps.trading.models import Decision
+from apps.trading.services import books
+from apps.trading.services.decisions import as_stored, consult, rule_of
+from apps.trading.services.knowing import read_known
+from ohmycoins.core.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A decision as it was made, and as it is made again."""
+
+    decision: Decision
+    before: dict[str, Any]
+    after: dict[str, Any]
+    same_code: bool
+    """Whether the rule's module is what it was, to the byte."""
+
+    @property
+    def same(self) -> bool:
+        return self.before == self.after
+
+
+def replay_decision(decision_id: int) -> Replayed:
+    """Decide again what was decided, changing nothing. Raises Invalid for one that never came to a signal."""
+    decision = (
+        Decision.objects.select_related("deployment__algorithm")
+        .prefetch_related("evidence")
+        .filter(pk=decision_id)
+        .first()
+    )
+    if decision is None or decision.status != Decision.Status.DONE or decision.decided_at is None:
+        raise Invalid(f"there is no decision {decision_id} that came to a signal")
+    rule, parameters = rule_of(decision.deployment.algorithm.slug, decision.parameters)
+    inputs = rule.inputs(parameters)
+    known = read_known(inputs, decision.decided_at)
+    found = consult(rule, parameters, inputs, known, books.from_json(decision.book), decision.decided_at)
+    after = as_stored(found.signal) | {
+        "evidence": [(ref.table, ref.id) for ref in dict.fromkeys(found.signal.evidence)],
+        "reads": sorted((ref.table, ref.id) for ref in found.read),
+        "quality": [verdict.as_json() for verdict in found.verdicts],
+    }
+    before = {name: getattr(decision, name) for name in as_stored(found.signal)} | {
+        "evidence": [(row.table, row.row_id) for row in decision.evidence.order_by("place")],
+        "reads": sorted((table, row_id) for table, ids in decision.reads.items() for row_id in ids),
+        "quality": decision.quality,
+    }
+    return Replayed(decision, before, after, decision.code_digest == code_digest(type(rule)))
