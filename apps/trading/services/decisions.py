@@ -36,7 +36,6 @@ from apps.trading.records import Denial, Ticket
 from apps.trading.services import books
 from apps.trading.services.knowing import read_known, settle_ledgers
 from apps.trading.services.place import place_order
-from apps.trading.services.twaps import start_twap
 from ohmycoins.core import clock, seams
 
 log = structlog.get_logger(__name__)
@@ -155,9 +154,6 @@ def _order(
         "user": deployment.user, "account": account, "ticket": ticket, "decision": decision,
         "algorithm_id": deployment.algorithm_id, "ledger": signal.ledger, "actor": f"deployment:{deployment.pk}",
     }  # fmt: skip
-    if deployment.slices > 1:
-        start_twap(**who, slices=deployment.slices, slice_seconds=deployment.slice_seconds)
-        return Order.objects.filter(decision=decision).first()
     return place_order(**who, idempotency_key=f"decision-{decision.pk}", expires_at=clock.now() + ORDER_LIVES)
 
 
