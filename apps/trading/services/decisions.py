@@ -142,12 +142,7 @@ def _decide(
 
 
 def _order(
-    decision: Decision,
-    deployment: Deployment,
-    account: Account,
-    ticket: Ticket,
-    signal: Signal,
-    now: datetime,
+    decision: Decision, deployment: Deployment, account: Account, ticket: Ticket, signal: Signal
 ) -> Order | None:
     """Place what the signal wants, at once or in slices; the order, or the first slice."""
     who: dict[str, Any] = {

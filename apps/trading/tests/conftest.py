@@ -1,4 +1,4 @@
-"""What the tests of live orders are given: a venue over HTTP, and an account that trades on it."""
+"""What tests are given: a venue over HTTP, an account that trades on it, and a rule that does as it is told."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,8 @@ import pytest
 
 from apps.trading.models import Account
 from apps.trading.tests.live import live_account, sandbox
+from apps.trading.tests.rules import Told, buys
+from ohmycoins.core import seams
 from ohmycoins.sandbox.server import Sandbox
 
 
@@ -21,3 +23,13 @@ def server(settings: Any, clock: Any) -> Iterator[Sandbox]:
 def account(server: Sandbox) -> Account:
     """Give an active live account."""
     return live_account()
+
+
+@pytest.fixture
+def told(settings: Any) -> Iterator[type[Told]]:
+    """Put a rule among the algorithms that does what a test tells it; it buys if told nothing."""
+    settings.ALGORITHMS = settings.ALGORITHMS | {"told": "apps.trading.tests.rules.Told"}
+    seams.load.cache_clear()
+    yield Told
+    Told.does = staticmethod(buys)  # type: ignore[assignment]
+    seams.load.cache_clear()
