@@ -70,6 +70,13 @@ def cpu_side_by_side(works: list[Callable[[], object]], *, rounds: int, batch: i
     return [statistics.median(taken) for taken in samples]
 
 
+def cpu_once(work: Callable[[], object]) -> float:
+    """Give the CPU milliseconds of one run, the database's included."""
+    before = _cpu()
+    work()
+    return (_cpu() - before) * 1000
+
+
 def _cpu() -> float:
     connection.ensure_connection()
     backend = psutil.Process(connection.connection.info.backend_pid).cpu_times()

@@ -37,6 +37,7 @@ def run_due() -> None:
 
 
 @shared_task(name="trading.decide")
-def decide(decision_id: int) -> None:
-    """Decide one slot: the nudge that follows its making."""
-    decisions.run_decision(decision_id)
+def decide(*decision_ids: int) -> None:
+    """Decide slots: the nudge that follows their making."""
+    for decision_id in decision_ids:
+        decisions.run_decision(decision_id)
