@@ -4,6 +4,7 @@ Both publish a message each to a queue that nobody reads; ours also stores the s
 """
 
 from datetime import timedelta
+from typing import Any
 
 from celery import current_app
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -78,4 +79,5 @@ def _tick(scheduler: DatabaseScheduler) -> None:
 def _forget() -> None:
     """Drop the messages: no worker is to act on them."""
     with current_app.connection_for_write() as broker:
-        broker.default_channel.queue_purge("default")
+        channel: Any = broker.default_channel
+        channel.queue_purge("default")

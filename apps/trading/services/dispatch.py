@@ -21,7 +21,7 @@ from ohmycoins.core.frequency import parse
 log = structlog.get_logger(__name__)
 
 BATCH = 1_000
-FEW, PER_MESSAGE = 20, 10
+FEW, PER_MESSAGE = 20, 25
 RENUDGE_AFTER = timedelta(seconds=30)
 """When a worker that took a slot up is taken to be dead: beyond a task's time limit of 25 s."""
 MOVE_ON = """
