@@ -80,4 +80,4 @@ def _forget() -> None:
     """Drop the messages: no worker is to act on them."""
     with current_app.connection_for_write() as broker:
         channel: Any = broker.default_channel
-        channel.queue_purge("default")
+        channel.queue_purge("decisions")

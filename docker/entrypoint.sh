@@ -4,9 +4,9 @@
 set -eu
 
 worker() {
-    queue=$1
-    shift
-    exec python -m celery --quiet -A ohmycoins worker -l WARNING -Q "$queue" -n "$queue@%h" --prefetch-multiplier 1 "$@"
+    name=$1 queues=$2
+    shift 2
+    exec python -m celery --quiet -A ohmycoins worker -l WARNING -Q "$queues" -n "$name@%h" --prefetch-multiplier 1 "$@"
 }
 
 role=${1:-web}
@@ -15,8 +15,8 @@ case "$role" in
         exec python -m gunicorn ohmycoins.wsgi --config python:ohmycoins.local.gunicorn \
             --bind "${OMC_HOST:-127.0.0.1}:${OMC_PORT:-8000}" ;;
     beat) exec python -m celery --quiet -A ohmycoins beat --pidfile= -l WARNING ;;
-    worker-orders) worker orders -c "${WORKER_PROCESSES:-2}" ;;
-    worker-collect) worker collect -P threads -c "${COLLECT_THREADS:-8}" ;;
-    worker-default) worker default -c "${WORKER_PROCESSES:-1}" ;;
+    worker-orders) worker orders orders,decisions -c "${WORKER_PROCESSES:-2}" ;;
+    worker-collect) worker collect collect -P threads -c "${COLLECT_THREADS:-8}" ;;
+    worker-default) worker default default -c "${WORKER_PROCESSES:-1}" ;;
     *) exec python manage.py "$@" ;;
 esac

@@ -173,7 +173,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "ledgers.*": {"queue": "collect"},
-    "trading.decide": {"queue": "default"},
+    "trading.decide": {"queue": "decisions"},
     "trading.*": {"queue": "orders"},
 }
 # Our rows are the record of what was done, and the queue of what is left: a message that is lost

@@ -39,7 +39,7 @@ DRAIN_SECONDS = 90.0
 # Collectors wait for sources: threads, enough for each to have its own, so that a slow source holds up no
 # other. What else there is to do is little, and spares a process of its own here.
 WORKERS = {
-    "orders": ("-Q", "orders", "-c", "2"),
+    "orders": ("-Q", "orders,decisions", "-c", "2"),
     "collect": ("-Q", "collect,default", "-P", "threads", "-c", "10"),
 }
 

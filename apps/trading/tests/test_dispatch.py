@@ -160,7 +160,7 @@ def _test_database() -> str:
 
 def _start(env: dict[str, str], number: int) -> "subprocess.Popen[bytes]":
     command = [
-        sys.executable, "-m", "celery", "--quiet", "-A", "ohmycoins", "worker", "-Q", "default", "-c", "2", "-l", "ERROR",
+        sys.executable, "-m", "celery", "--quiet", "-A", "ohmycoins", "worker", "-Q", "decisions", "-c", "2", "-l", "ERROR",
         "-n", f"dispatch{number}@%h", "--prefetch-multiplier", "1", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
     return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
