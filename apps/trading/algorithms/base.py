@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.functional_validators import AfterValidator
 
 from apps.trading.algorithms.rows import Ref, Row
@@ -31,7 +31,11 @@ def _require_symbol(text: str) -> str:
     return text
 
 
-Coin = Annotated[str, AfterValidator(_require_symbol)]
+Coin = Annotated[
+    str,
+    AfterValidator(_require_symbol),
+    WithJsonSchema({"type": "string", "maxLength": 20, "pattern": r"^[A-Z0-9]+(\.[A-Z0-9]+)*$"}),
+]
 Share = Annotated[Decimal, Field(gt=0, le=1, decimal_places=8)]
 """More than nothing, and at most all."""
 Stake = Annotated[Share, Field(description="Share of the book's budget that a purchase takes.")]
