@@ -298,6 +298,11 @@ VENUES = {
     "coinspot": "apps.trading.venues.coinspot.CoinspotVenue",
 }
 ALGORITHMS = {
+    "moving_average_crossover": "apps.trading.algorithms.moving_average_crossover.MovingAverageCrossover",
+    "sentiment_momentum": "apps.trading.algorithms.sentiment_momentum.SentimentMomentum",
+    "catalyst_reaction": "apps.trading.algorithms.catalyst_reaction.CatalystReaction",
+    "tvl_trend": "apps.trading.algorithms.tvl_trend.TvlTrend",
+    "rebalance": "apps.trading.algorithms.rebalance.Rebalance",
     "dollar_cost_averaging": "apps.trading.algorithms.dollar_cost_averaging.DollarCostAveraging",
 }
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.functional_validators import AfterValidator
 
 from apps.trading.algorithms.rows import Ref, Row
@@ -30,15 +31,26 @@ def _require_symbol(text: str) -> str:
     return text
 
 
-Coin = Annotated[str, AfterValidator(_require_symbol)]
+Coin = Annotated[
+    str,
+    AfterValidator(_require_symbol),
+    WithJsonSchema({"type": "string", "maxLength": 20, "pattern": r"^[A-Z0-9]+(\.[A-Z0-9]+)*$"}),
+]
 Share = Annotated[Decimal, Field(gt=0, le=1, decimal_places=8)]
 """More than nothing, and at most all."""
+Stake = Annotated[Share, Field(description="Share of the book's budget that a purchase takes.")]
 
 
 class Parameters(BaseModel):
     """What an algorithm can be set to: names, types, bounds and defaults; forms and schemas come from it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def require_less(self, lesser: str, greater: str, because: str = "") -> None:
+        """Refuse two parameters that are not in this order: for a model's validator. Raises ValueError."""
+        less, more = getattr(self, lesser), getattr(self, greater)
+        if less >= more:
+            raise ValueError(f"{lesser} ({less}) must be less than {greater} ({more}){because}")
 
 
 class Series(StrEnum):
@@ -131,6 +143,11 @@ def hold(reason: str, evidence: Iterable[Row] = ()) -> Signal:
 def refs(rows: Iterable[Row]) -> tuple[Ref, ...]:
     """Name the rows."""
     return tuple(row.ref for row in rows)
+
+
+def rounded(value: Fraction, places: int = 4) -> Decimal:
+    """Write an exact ratio with so many decimals, half to even: for a confidence, a size, a sentence."""
+    return Decimal(round(value * 10**places)).scaleb(-places)
 
 
 class Algorithm(Protocol):

@@ -1,8 +1,11 @@
 """Carry ledger rows as algorithms see them: immutable, and each says which row it is."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+WIDTHS = {"5min": timedelta(minutes=5), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+"""How long each interval of candles is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +99,7 @@ class Measured(Row):
     """One figure about an asset, such as the value locked on its chain on a UTC day."""
 
     asset: str
+    network: str
+    """The chain it was counted on; several may share a coin."""
     name: str
     value: Decimal

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,11 +10,10 @@ from django.db.models import QuerySet
 from apps.ledgers.models import Candle, CatalystEvent, Fundamental, News, OnChainMetric, Price, SocialPost
 from apps.ledgers.models.entry import Entry
 from apps.trading.algorithms.base import LEDGER_OF, Input, Series
-from apps.trading.algorithms.rows import Bar, Figures, Happened, Measured, Ref, Row, Said, Tick
+from apps.trading.algorithms.rows import WIDTHS, Bar, Figures, Happened, Measured, Ref, Row, Said, Tick
 
 Values = Mapping[str, Any]
 AUD = "AUD"
-WIDTHS = {"5min": timedelta(minutes=5), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 PRICES = "coinspot_prices"
 
 
@@ -94,7 +93,7 @@ def _figures(values: Values, ref: Ref, known_at: datetime) -> Figures:
 def _measured(values: Values, ref: Ref, known_at: datetime) -> Measured:
     return Measured(
         ref=ref, occurred_at=values["occurred_at"], known_at=known_at, asset=values["asset"],
-        name=values["metric_name"], value=values["metric_value"],
+        network=values["network"], name=values["metric_name"], value=values["metric_value"],
     )  # fmt: skip
 
 
@@ -135,7 +134,7 @@ TABLES = {
             lambda wanted: {"protocol": wanted.of}, _figures, lambda values: values["collector_id"],
         ),
         Table(
-            Series.METRICS, OnChainMetric, ("source", "asset", "metric_name", "metric_value"),
+            Series.METRICS, OnChainMetric, ("source", "asset", "network", "metric_name", "metric_value"),
             lambda wanted: {"asset": wanted.of, "metric_name": wanted.detail}, _measured,
             lambda values: values["source"],
         ),
