@@ -1,6 +1,5 @@
 """Read algorithms from JSON, and write them with what their rules say of themselves."""
 
-import inspect
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
@@ -10,8 +9,7 @@ from rest_framework import serializers
 
 from apps.trading.algorithms import base
 from apps.trading.models import Algorithm
-from apps.trading.services.algorithms import find_rule
-from ohmycoins.core.errors import Invalid
+from apps.trading.services.algorithms import find_rule, inputs_of, rationale_of
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -113,17 +111,3 @@ class AlgorithmSerializer(serializers.ModelSerializer[Algorithm]):
 def schema_of(parameters: type[base.Parameters]) -> dict[str, Any]:
     """Give the JSON schema of a rule's parameters: types, bounds, defaults and what each means."""
     return parameters.model_json_schema()
-
-
-def rationale_of(rule: base.Algorithm) -> str:
-    """Give what the rule's author wrote for its users."""
-    return inspect.getdoc(type(rule)) or ""
-
-
-def inputs_of(algorithm: Algorithm) -> tuple[base.Input, ...]:
-    """Give what the algorithm reads as it is set up; nothing where its rule cannot be set up so any more."""
-    rule = find_rule(algorithm.slug)
-    try:
-        return rule.inputs(base.read_parameters(rule, algorithm.parameters)) if rule else ()
-    except Invalid:
-        return ()

@@ -84,10 +84,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
 
     @extend_schema_field(serializers.ChoiceField(choices=HEALTHS))
     def get_health(self, deployment: Any) -> str:
-        return health_of(
-            status=deployment.status, failures_in_row=deployment.failures_in_row,
-            next_run_at=deployment.next_run_at, waiting_since=deployment.waiting_since, now=clock.now(),
-        )  # fmt: skip
+        return health_of(deployment, clock.now())
 
     @extend_schema_field(LastDecisionSerializer(allow_null=True))
     def get_last_decision(self, deployment: Any) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Set algorithms up: a rule, a user's parameters, and a version that says when they changed."""
 
+import inspect
 import json
 from datetime import datetime
 from typing import Any
@@ -55,10 +56,27 @@ def complete_over(slug: str, stored: dict[str, Any], given: dict[str, Any]) -> d
     return complete(slug, kept | given)
 
 
-def make_algorithm(*, user: User, slug: str, name: str, parameters: dict[str, Any]) -> Algorithm:
+def rationale_of(rule: base.Algorithm) -> str:
+    """Give what the rule's author wrote for its users."""
+    return inspect.getdoc(type(rule)) or ""
+
+
+def inputs_of(algorithm: Algorithm) -> tuple[base.Input, ...]:
+    """Give what the algorithm reads as it is set up; nothing where its rule cannot be set up so any more."""
+    rule = find_rule(algorithm.slug)
+    try:
+        return rule.inputs(base.read_parameters(rule, algorithm.parameters)) if rule else ()
+    except Invalid:
+        return ()
+
+
+def make_algorithm(
+    *, user: User, slug: str, name: str, parameters: dict[str, Any], actor: str = ""
+) -> Algorithm:
     """Store a draft: the rule `slug` with these parameters, those left out at their defaults.
 
-    Raises Invalid, or Conflict when the user has one of that name.
+    `actor` is the user unless it says otherwise. Raises Invalid, or Conflict when the user has one of that
+    name.
     """
     stored, now = complete(slug, parameters), clock.now()
     try:
@@ -67,7 +85,7 @@ def make_algorithm(*, user: User, slug: str, name: str, parameters: dict[str, An
                 user=user, slug=slug, name=name, parameters=stored, created_at=now
             )
             record(
-                algorithm, "algorithm.made", at=now, actor=f"user:{user.pk}", reason="asked for",
+                algorithm, "algorithm.made", at=now, actor=actor or f"user:{user.pk}", reason="asked for",
                 after=algorithm.status, inputs={"slug": slug, "name": name, "parameters": stored},
             )  # fmt: skip
     except IntegrityError as error:
@@ -181,7 +199,10 @@ def _refuse_deployed(algorithm: Algorithm) -> None:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"You already have an algorithm named {name!r}.", code="ALGORITHM_EXISTS")
+    return Conflict(
+        f"There is an algorithm named {name!r} already; names are a user's only once.",
+        code="ALGORITHM_EXISTS",
+    )
 
 
 def _archived(algorithm: Algorithm) -> Conflict:

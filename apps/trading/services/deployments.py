@@ -132,23 +132,22 @@ def stop(deployment_id: int, *, actor: str, reason: str) -> Deployment:
     _require(deployment, Status.ACTIVE, Status.PAUSED)
     deployment.next_run_at = None
     _move(deployment, Status.STOPPED, "deployment.stopped", at=clock.now(), actor=actor, reason=reason)
-    cancel_twaps(deployment)
+    cancel_twaps(deployment, actor=actor, reason="its deployment was stopped")
     return deployment
 
 
-def health_of(
-    *, status: str, failures_in_row: int, next_run_at: datetime | None, waiting_since: datetime | None, now: datetime
-) -> str:  # fmt: skip
-    """Say in a word how a deployment does; `waiting_since` is its oldest slot that nobody has decided.
+def health_of(deployment: Any, now: datetime) -> str:
+    """Say in a word how a deployment of `with_latest` does, whose `waiting_since` is its oldest open slot.
 
     Late comes before failing: what does not run does not fail any more either.
     """
-    if status != Status.ACTIVE:
-        return PAUSED if status == Status.PAUSED else STOPPED
-    due = min((at for at in (next_run_at, waiting_since) if at is not None), default=None)
+    if deployment.status != Status.ACTIVE:
+        return PAUSED if deployment.status == Status.PAUSED else STOPPED
+    slots = (deployment.next_run_at, deployment.waiting_since)
+    due = min((slot for slot in slots if slot is not None), default=None)
     if due is not None and now - due > LATE_AFTER:
         return LATE
-    return FAILING if failures_in_row else OK
+    return FAILING if deployment.failures_in_row else OK
 
 
 def _locked(deployment_id: int) -> Deployment:

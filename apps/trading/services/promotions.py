@@ -207,7 +207,8 @@ def _examine_for_live(algorithm: Algorithm, digest: str, now: datetime) -> tuple
     days = (now - done.since) / timedelta(days=1) if done.since else 0.0
     if days < settings.OMC_PAPER_DAYS:
         missing.append(
-            f"It has decided on paper, as it is now, for {days:.1f} days; {settings.OMC_PAPER_DAYS:g} are needed."
+            f"It has decided on paper, as it is now, for {int(days * 10) / 10} days;"
+            f" {settings.OMC_PAPER_DAYS:g} are needed."
         )
     if done.decisions < LEAST_DECISIONS:
         missing.append(

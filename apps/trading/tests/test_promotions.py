@@ -249,7 +249,7 @@ def _back_to_draft(algorithm: Algorithm, clock: Any) -> None:
 
 
 CONDITIONS = [
-    (_too_short, "for 7.0 days; 7 are needed"),
+    (_too_short, "for 6.9 days; 7 are needed"),
     (_too_few, "19 decisions on paper, as it is now; 20 are needed"),
     (_never_filled, "None of its orders on paper was filled"),
     (_fails, "It fails on paper"),
