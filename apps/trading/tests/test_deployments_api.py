@@ -438,7 +438,9 @@ def test_services_refuse_what_is_others_whoever_calls() -> None:
     algorithm, stranger = make_on_paper(), UserFactory()
     for account in (make_account(stranger), make_account(algorithm.user)):
         with pytest.raises(Exception, match="You have no"):
-            deployments.deploy(user=stranger, algorithm=algorithm, account=account, frequency="interval:1:days")
+            deployments.deploy(
+                user=stranger, algorithm=algorithm, account=account, frequency="interval:1:days"
+            )
     assert not Deployment.objects.exists()
     with pytest.raises(Deployment.DoesNotExist):
         resume(999_999, actor="tests", reason="x")
