@@ -110,9 +110,11 @@ def _field(name: str, schema: Schema, defs: Schema, *, required: bool) -> forms.
     options = [each for each in options if each.get("type") != "null"]
     # A decimal is a number or a text in JSON: the number has the bounds.
     chosen = next((each for each in options if each.get("type") in ("integer", "number")), options[0])
-    # What is cleared would take its default again unseen: only what is nothing by default may be left empty.
-    may_be_empty = optional or (not required and schema.get("default") in (None, "", [], {}))
-    field = _typed(chosen, {"required": not may_be_empty})
+    if chosen.get("type") in ("array", "object"):
+        required = bool(chosen.get("minItems") or chosen.get("minProperties"))
+    else:  # what is cleared would take its default again, unseen: only where that is nothing may it be empty
+        required = not optional and (required or schema.get("default") not in (None, ""))
+    field = _typed(chosen, {"required": required})
     field.label = name.replace("_", " ")
     field.help_text = escape(_explained(schema, chosen))
     return field

@@ -145,7 +145,7 @@ def record(
     """Add to the trail what became of an algorithm; it is no account's."""
     Event.objects.create(
         account=None, type=type, from_status=before, to_status=after, at=at, actor=actor, reason=reason[:300],
-        inputs={"algorithm": algorithm.pk, "user": algorithm.user_id, "version": algorithm.version}
+        inputs={"algorithm_id": algorithm.pk, "user_id": algorithm.user_id, "version": algorithm.version}
         | (inputs or {}),
     )  # fmt: skip
     log.info(type, algorithm_id=algorithm.pk, version=algorithm.version, status=algorithm.status)
@@ -158,7 +158,7 @@ def withdraw_pending(algorithm: Algorithm, *, at: datetime, actor: str, reason: 
         promotion.save(update_fields=["status", "decided_at", "reason"])
         record(
             algorithm, "promotion.withdrawn", at=at, actor=actor, reason=reason,
-            inputs={"promotion": promotion.pk, "target": promotion.target},
+            inputs={"promotion_id": promotion.pk, "target": promotion.target},
         )  # fmt: skip
 
 

@@ -180,6 +180,6 @@ def _record(
     Event.objects.create(
         account_id=deployment.account_id, type=type, from_status=before, to_status=deployment.status, at=at,
         actor=actor, reason=reason[:300],
-        inputs={"deployment": deployment.pk, "algorithm": deployment.algorithm_id} | (inputs or {}),
+        inputs={"deployment_id": deployment.pk, "algorithm_id": deployment.algorithm_id} | (inputs or {}),
     )  # fmt: skip
     log.info(type, deployment_id=deployment.pk, account_id=deployment.account_id)

@@ -189,7 +189,7 @@ def _examine_for_paper(algorithm: Algorithm, digest: str) -> tuple[dict[str, Any
             " POST /lab/backtests with its algorithm_id."
         ]  # fmt: skip
     backtested = (
-        Event.objects.filter(account=None, order=None, type=BACKTESTED, inputs__algorithm=algorithm.pk)
+        Event.objects.filter(account=None, order=None, type=BACKTESTED, inputs__algorithm_id=algorithm.pk)
         .order_by("-id")
         .first()
     )
@@ -253,7 +253,7 @@ def _grant(promotion: Promotion, *, at: datetime, actor: str, reason: str) -> No
 
 def _said(promotion: Promotion) -> dict[str, Any]:
     return {
-        "promotion": promotion.pk, "target": promotion.target, "version": promotion.version,
+        "promotion_id": promotion.pk, "target": promotion.target, "version": promotion.version,
         "code_digest": promotion.code_digest, "grounds": promotion.grounds, "notes": promotion.notes,
         "requested_by": promotion.requested_by_id,
     }  # fmt: skip

@@ -117,7 +117,7 @@ def test_every_kind_of_parameter_has_its_field_filled_with_its_default(every: Ev
         "floor_aud": "DecimalField",
     }  # fmt: skip
     assert {name for name, field in form.fields.items() if field.required} == {
-        "coins", "weights", "mood", "pace", "days", "share",
+        "coins", "mood", "pace", "days", "share",
     }  # fmt: skip
     page = form.as_p()
     for said in (
@@ -140,6 +140,9 @@ def test_what_is_filled_in_is_what_the_api_would_store(every: Every) -> None:
         "coins": ["BTC", "SOL"], "weights": {"BTC": "0.4", "SOL": "0.6"}, "mood": "bold", "pace": "fast",
         "careful": False, "days": 3, "share": "0.10", "note": "hm", "floor_aud": None,
     }  # fmt: skip
+    empty = ParametersForm(TYPED | {"parameters-weights": "", "parameters-note": ""}, rule=every)
+    assert empty.is_valid(), empty.errors
+    assert (empty.parameters["weights"], empty.parameters["note"]) == ({}, "")
     again = ParametersForm(rule=every, stored=form.parameters)
     assert "SOL: 0.6" in again.as_p()
 

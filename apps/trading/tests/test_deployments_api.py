@@ -72,7 +72,7 @@ def test_deployment_is_made_with_its_first_slot_after_now(api: APIClient, user: 
     assert api.get(f"{PATH}/{row['id']}").json() == row
     assert trail(account) == [("deployment.made", "", "active", f"user:{user.pk}", "asked for")]
     assert account.events.get().inputs == {
-        "deployment": row["id"], "algorithm": algorithm.pk, "version": 1, "frequency": "interval:5:minutes",
+        "deployment_id": row["id"], "algorithm_id": algorithm.pk, "version": 1, "frequency": "interval:5:minutes",
         "parameters": COMPLETE | {"coin_type": "ETH"},
     }  # fmt: skip
 

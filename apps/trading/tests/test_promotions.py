@@ -74,7 +74,7 @@ def test_draft_becomes_backtested_with_its_grounds_in_the_trail(clock: Any) -> N
     event = Event.objects.get(type="algorithm.backtested")
     assert (event.from_status, event.to_status, event.actor) == ("draft", "backtested", "tests")
     assert event.inputs == {
-        "algorithm": algorithm.pk, "user": algorithm.user_id, "version": 1, "code_digest": digest_of(SLUG),
+        "algorithm_id": algorithm.pk, "user_id": algorithm.user_id, "version": 1, "code_digest": digest_of(SLUG),
         "grounds": {"backtest": 7},
     }  # fmt: skip
 
@@ -208,7 +208,11 @@ def test_live_waits_for_a_second_person_with_its_grounds(
     }  # fmt: skip
     assert status_of(proven) == "paper"
     event = Event.objects.get(type="promotion.requested")
-    assert (event.actor, event.reason, event.inputs["promotion"]) == (f"user:{user.pk}", "please", row["id"])
+    assert (event.actor, event.reason, event.inputs["promotion_id"]) == (
+        f"user:{user.pk}",
+        "please",
+        row["id"],
+    )
     again = ask(api, proven)
     assert (again.status_code, again.json()["code"]) == (409, "PROMOTION_PENDING")
 
