@@ -235,6 +235,11 @@ SPECTACULAR_SETTINGS = {
         "OrderOriginEnum": "apps.trading.models.order.Order.Origin",
         "AccountStatusEnum": "apps.trading.models.account.Account.Status",
         "OrderStatusEnum": "apps.trading.models.order.STATUS_CHOICES",
+        "AlgorithmStatusEnum": "apps.trading.models.algorithm.Algorithm.Status",
+        "PromotionTargetEnum": "apps.trading.models.algorithm.Promotion.Target",
+        "PromotionStatusEnum": "apps.trading.models.algorithm.Promotion.Status",
+        "DeploymentStatusEnum": "apps.trading.models.deployment.Deployment.Status",
+        "DecisionStatusEnum": "apps.trading.models.decision.Decision.Status",
     },
     "PREPROCESSING_HOOKS": ["ohmycoins.core.api.routes.without_trailing_slash"],
 }
@@ -325,6 +330,8 @@ OMC_SUBMIT_DEADLINE_SECONDS = env.float("OMC_SUBMIT_DEADLINE_SECONDS", default=1
 OMC_SETTLE_SECONDS = env.float("OMC_SETTLE_SECONDS", default=60.0)
 # How often an account with live orders is compared with its venue.
 OMC_RECONCILE_SECONDS = env.float("OMC_RECONCILE_SECONDS", default=30.0)
+# How long an algorithm must have run on paper before it may be asked to trade live.
+OMC_PAPER_DAYS = env.float("OMC_PAPER_DAYS", default=7.0)
 
 # The admin ------------------------------------------------------------------------------------------
 

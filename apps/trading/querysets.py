@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import JSONObject
 
 from apps.ledgers.models import LatestPrice
 from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, TERMINAL, UNRESOLVED, Status
@@ -152,9 +153,25 @@ class DeploymentQuerySet(QuerySet["Deployment"]):
     def active(self) -> Self:
         return self.filter(status="active")
 
+    def standing(self) -> Self:
+        """Keep what was not stopped."""
+        return self.exclude(status="stopped")
+
     def due(self, now: datetime) -> Self:
         """Keep what should have run by now."""
         return self.active().filter(next_run_at__lte=now)
+
+    def with_latest(self) -> Self:
+        """Give each `last_decision` (its newest that is over, as a dict) and `waiting_since` (its oldest open slot)."""
+        own = apps.get_model("trading", "Decision").objects.filter(deployment=OuterRef("pk"))
+        names = ("id", "slot", "status", "action", "coin_type", "reason", "denials", "error", "decided_at")
+        newest = own.exclude(status="due").order_by("-id")
+        return self.annotate(
+            last_decision=Subquery(
+                newest.values(said=JSONObject(**dict(zip(names, names, strict=True))))[:1]
+            ),
+            waiting_since=Subquery(own.waiting().order_by("slot").values("slot")[:1]),
+        )
 
 
 class DecisionQuerySet(QuerySet["Decision"]):
@@ -166,3 +183,7 @@ class DecisionQuerySet(QuerySet["Decision"]):
 
     def decided(self) -> Self:
         return self.filter(status="done")
+
+    def finished(self) -> Self:
+        """Keep runs: what was decided, and what failed."""
+        return self.filter(status__in=("done", "failed"))

@@ -1,5 +1,23 @@
 """Show operators what trades, and let them hold it back."""
 
-from apps.trading.admin import accounts, control, credentials, orders, trail
+from apps.trading.admin import (
+    accounts,
+    algorithms,
+    control,
+    credentials,
+    decisions,
+    deployments,
+    orders,
+    trail,
+)
 
-__all__ = ["accounts", "control", "credentials", "orders", "trail"]
+__all__ = [
+    "accounts",
+    "algorithms",
+    "control",
+    "credentials",
+    "decisions",
+    "deployments",
+    "orders",
+    "trail",
+]

@@ -1,6 +1,17 @@
-"""Route `/floor/accounts`, `/floor/orders`, `/floor/fills`, what holds them back, `/audit` and `/credentials`."""
+"""Route `/floor`'s accounts, orders, fills and algorithms, what holds them back, `/audit` and `/credentials`."""
 
-from apps.trading.api import audit_views, control_views, credential_views, import_views, safety_views, views
+from apps.trading.api import (
+    algorithm_views,
+    audit_views,
+    control_views,
+    credential_views,
+    deployment_views,
+    import_views,
+    promotion_views,
+    safety_views,
+    signal_views,
+    views,
+)
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
@@ -18,6 +29,21 @@ urlpatterns = [
     route(f"floor/orders/{ID}", views.OrderView),
     route(f"floor/orders/{ID}/events", views.OrderEventsView),
     route(f"floor/orders/{ID}/cancel", views.OrderCancelView),
+    route("floor/rules", algorithm_views.RulesView),
+    route("floor/algorithms", algorithm_views.AlgorithmsView),
+    route(f"floor/algorithms/{ID}", algorithm_views.AlgorithmView),
+    route(f"floor/algorithms/{ID}/archive", algorithm_views.AlgorithmArchiveView),
+    route(f"floor/algorithms/{ID}/promote", algorithm_views.AlgorithmPromoteView),
+    route("floor/promotions", promotion_views.PromotionsView),
+    route(f"floor/promotions/{ID}/approve", promotion_views.PromotionApproveView),
+    route(f"floor/promotions/{ID}/reject", promotion_views.PromotionRejectView),
+    route("floor/deployments", deployment_views.DeploymentsView),
+    route(f"floor/deployments/{ID}", deployment_views.DeploymentView),
+    route(f"floor/deployments/{ID}/pause", deployment_views.DeploymentPauseView),
+    route(f"floor/deployments/{ID}/resume", deployment_views.DeploymentResumeView),
+    route(f"floor/deployments/{ID}/stop", deployment_views.DeploymentStopView),
+    route("floor/signals", signal_views.SignalsView),
+    route(f"floor/signals/{ID}", signal_views.SignalView),
     route("floor/fills/import", import_views.FillsImportView),
     route("audit/events", audit_views.EventsView),
     route("credentials/coinspot", credential_views.CredentialView),
