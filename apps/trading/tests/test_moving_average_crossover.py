@@ -30,6 +30,8 @@ HELD = book_of(BTC=("2", "200"))
         ([4, 3, 2, 6], HELD, "hold", None),  # held already
         ([2, 3, 4, 5], EMPTY, "hold", None),  # 3.5 > 3 before: above all along, no cross
         ([3, 3, 3, 3], EMPTY, "hold", None),  # equal is not above
+        ([3, 3, 3, 3], HELD, "hold", None),  # nor below
+        ([9, 1, 2, 3], EMPTY, "buy", "0.5"),  # 1.5 ≤ 4, then 2.5 > 2; of 2 and 3 one is above 2
         ([2, 3, 4, 0], HELD, "sell", "0.5"),  # 3.5 > 3, then 2 < 7/3; of 4 and 0 one is below 7/3
         ([3, 3, 3, 2], HELD, "sell", "0.5"),  # equal, then 2.5 < 8/3
         ([2, 3, 4, 0], EMPTY, "hold", None),  # nothing to sell
