@@ -13,7 +13,7 @@ from apps.trading.algorithms.base import read_parameters
 from apps.trading.algorithms.catalyst_reaction import CatalystReaction, CatalystReactionParameters
 from apps.trading.algorithms.rows import Happened
 from apps.trading.algorithms.view import Book, Position
-from apps.trading.tests.told import EMPTY, HOUR, NOW, ask, book_of, happened
+from apps.trading.tests.views import EMPTY, HOUR, NOW, ask, book_of, happened
 from ohmycoins.core.errors import Invalid
 
 RULE = CatalystReaction()

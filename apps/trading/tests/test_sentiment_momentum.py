@@ -9,7 +9,7 @@ import pytest
 from apps.trading.algorithms.base import read_parameters
 from apps.trading.algorithms.sentiment_momentum import SentimentMomentum
 from apps.trading.deciding import judge_inputs
-from apps.trading.tests.told import EMPTY, HOUR, NOW, Told, ask, book_of, said
+from apps.trading.tests.views import EMPTY, HOUR, NOW, KnownRows, ask, book_of, said
 from ohmycoins.core.errors import Invalid
 
 RULE = SentimentMomentum()
@@ -121,7 +121,7 @@ def test_reads_news_posts_or_both(read: str, labels: list[str], action: str) -> 
     assert ask(RULE, rows, read=read, **SMALL).action == action
     inputs = RULE.inputs(read_parameters(RULE, {"read": read}))
     assert [each.label for each in inputs] == labels
-    assert {verdict.state for verdict in judge_inputs(inputs, Told(rows), NOW + 2 * HOUR)} == {"stale"}
+    assert {verdict.state for verdict in judge_inputs(inputs, KnownRows(rows), NOW + 2 * HOUR)} == {"stale"}
 
 
 @pytest.mark.parametrize(
