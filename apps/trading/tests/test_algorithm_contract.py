@@ -7,12 +7,24 @@ from decimal import Decimal as D
 from itertools import accumulate
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import jsonschema
 import pytest
 import time_machine
 from django.conf import settings
 
+from apps.ledgers.records import CandleRecord
+from apps.ledgers.services.candles import store_candles
+from apps.ledgers.tests.factories import (
+    make_event,
+    make_fundamental,
+    make_metric,
+    make_news,
+    make_post,
+    make_price,
+    store_now,
+)
 from apps.trading.algorithms.base import (
     LEDGER_OF,
     MOST_ROWS,
@@ -27,10 +39,11 @@ from apps.trading.algorithms.rows import WIDTHS, Row
 from apps.trading.algorithms.view import Book, Position
 from apps.trading.deciding import decide, judge_inputs, size_of
 from apps.trading.records import Denial, Ticket
-from apps.trading.tests.told import (
+from apps.trading.services.knowing import read_known
+from apps.trading.tests.views import (
     HOUR,
     NOW,
-    Told,
+    KnownRows,
     bars,
     figures,
     happened,
@@ -126,8 +139,35 @@ def test_where_nothing_is_known_it_holds_and_says_why_and_every_input_is_missing
     view = view_of(algorithm, [])
     signal = decide(algorithm, view)
     assert (signal.action, signal.evidence, bool(signal.reason)) == ("hold", (), True)
-    verdicts = judge_inputs(algorithm.inputs(view.parameters), Told([]), NOW)
+    verdicts = judge_inputs(algorithm.inputs(view.parameters), KnownRows([]), NOW)
     assert {verdict.state for verdict in verdicts} == {"missing"}
+
+
+@pytest.mark.django_db
+def test_what_it_declares_can_be_read_from_the_ledgers_and_is_fresh_as_soon_as_collected(
+    algorithm: Algorithm, clock: Any
+) -> None:
+    for coin in ("BTC", "ETH"):
+        make_price(coin)
+        prices = dict.fromkeys(("open", "high", "low", "close"), D(1))
+        candle = CandleRecord(
+            coin_type=coin, market="AUD", interval="hour", volume=None, occurred_at=NOW - HOUR, **prices
+        )
+        store_candles([candle], width=HOUR)
+    for record in (
+        make_news(),
+        make_post(),
+        make_event(currencies=("BTC",)),
+        make_fundamental(),
+        make_metric(),
+    ):
+        store_now(record)
+    parameters = read_parameters(algorithm, {})
+    inputs = algorithm.inputs(parameters)
+    known = read_known(inputs, NOW)
+    assert {verdict.state for verdict in judge_inputs(inputs, known, NOW)} == {"ok"}
+    assert all(known.rows(each) for each in inputs)
+    decide(algorithm, view_of(algorithm, known))
 
 
 # What may be known: worlds by chance, around what each algorithm reads, the same for the same seed.

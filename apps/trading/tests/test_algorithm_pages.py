@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.trading import algorithms
 from apps.trading.algorithms.base import as_json, read_parameters
-from apps.trading.tests.told import ask, bars, book_of, tick
+from apps.trading.tests.views import ask, bars, book_of, tick
 from ohmycoins.core import seams
 
 DOCS = django_settings.BASE_DIR / "docs"

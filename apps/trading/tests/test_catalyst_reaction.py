@@ -13,7 +13,7 @@ from apps.trading.algorithms.base import read_parameters
 from apps.trading.algorithms.catalyst_reaction import CatalystReaction, CatalystReactionParameters
 from apps.trading.algorithms.rows import Happened
 from apps.trading.algorithms.view import Book, Position
-from apps.trading.tests.told import EMPTY, HOUR, NOW, ask, book_of, happened
+from apps.trading.tests.views import EMPTY, HOUR, NOW, ask, book_of, happened
 from ohmycoins.core.errors import Invalid
 
 RULE = CatalystReaction()
@@ -47,6 +47,7 @@ def bought(ago: timedelta) -> Book:
         ([("listing", 100, 9), ("listing", 72, 9)], bought(99 * HOUR), "sell", "0.9"),
         ([], bought(72 * HOUR), "sell", "1"),  # the event is forgotten, the time is up
         ([], EMPTY, "hold", None),
+        ([("delisting", 1, 8)], book_of(BTC=("0", "200")), "hold", None),  # all of it is being sold already
     ],
 )
 def test_acts_on_the_newest_event_of_weight(
@@ -129,3 +130,9 @@ def late(chance: Random, kind: str, ago: timedelta) -> Happened:
 def test_parameters_that_make_no_sense_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(Invalid, match=said):
         read_parameters(RULE, given)
+
+
+def test_says_why_it_holds() -> None:
+    assert ask(RULE, []).reason == "nothing of weight happened within 36 h"
+    assert ask(RULE, [happened("delisting", HOUR)]).reason == "delisting, and nothing is held"
+    assert ask(RULE, [], book=bought(2 * HOUR)).reason == "held since 2026-03-02 10:00, for 72 h"

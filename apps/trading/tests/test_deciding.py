@@ -11,7 +11,19 @@ from apps.trading.algorithms.rows import Ref
 from apps.trading.algorithms.view import Book, Position, View
 from apps.trading.deciding import BadSignal, Verdict, budget_of, decide, gate, judge_inputs, size_of
 from apps.trading.records import MARKET, Bounds, Denial, Ticket
-from apps.trading.tests.told import DAY, EMPTY, HOUR, NOW, Told, bars, book_of, happened, said, tick, view_of
+from apps.trading.tests.views import (
+    DAY,
+    EMPTY,
+    HOUR,
+    NOW,
+    KnownRows,
+    bars,
+    book_of,
+    happened,
+    said,
+    tick,
+    view_of,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -118,7 +130,7 @@ NEWS = Input(series=Series.NEWS, of="BTC", max_age=HOUR, within=DAY)
     ],
 )
 def test_inputs_are_judged(declared: Input, rows: Any, state: str, age: int | None) -> None:
-    (verdict,) = judge_inputs([declared], Told(rows), NOW)
+    (verdict,) = judge_inputs([declared], KnownRows(rows), NOW)
     assert verdict.state == state
     assert verdict.as_json() == {
         "series": declared.label, "state": state, "age_seconds": age,
@@ -128,7 +140,7 @@ def test_inputs_are_judged(declared: Input, rows: Any, state: str, age: int | No
 
 
 def test_silence_about_one_coin_is_no_fault_of_its_ledger() -> None:
-    class Ledger(Told):
+    class Ledger(KnownRows):
         def rows(self, wanted: Input) -> Any:
             return []
 
@@ -138,7 +150,9 @@ def test_silence_about_one_coin_is_no_fault_of_its_ledger() -> None:
 def test_unbelievable_inputs_stop_purchases_and_name_each_series_with_its_age() -> None:
     rows = [tick(bid="101", ask="100"), *bars([1], end=NOW - 2 * HOUR)]
     events = Input(series=Series.EVENTS, of="BTC", max_age=DAY, within=DAY)
-    verdicts = judge_inputs([PRICE, CANDLES, NEWS, events], Told([*rows, happened("listing", HOUR)]), NOW)
+    verdicts = judge_inputs(
+        [PRICE, CANDLES, NEWS, events], KnownRows([*rows, happened("listing", HOUR)]), NOW
+    )
     assert gate(buy(fraction="1"), verdicts) == (
         Denial("BAD_INPUT", "price:BTC has a bid above its ask.", limit="300", value="0"),
         Denial(

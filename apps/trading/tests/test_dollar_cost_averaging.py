@@ -10,7 +10,7 @@ from apps.trading.algorithms.base import read_parameters
 from apps.trading.algorithms.dollar_cost_averaging import DollarCostAveraging
 from apps.trading.deciding import judge_inputs, size_of
 from apps.trading.records import MARKET, Ticket
-from apps.trading.tests.told import EMPTY, NOW, Told, ask, book_of, tick
+from apps.trading.tests.views import EMPTY, NOW, KnownRows, ask, book_of, tick
 from ohmycoins.core.errors import Invalid
 
 RULE = DollarCostAveraging()
@@ -31,7 +31,7 @@ def test_holds_where_there_is_no_price() -> None:
 def test_says_how_old_the_price_may_be() -> None:
     inputs = RULE.inputs(read_parameters(RULE, {"max_price_age_minutes": 2}))
     ages = (timedelta(minutes=2), timedelta(minutes=2, seconds=1))
-    assert [judge_inputs(inputs, Told([tick(ago=age)]), NOW)[0].state for age in ages] == ["ok", "stale"]
+    assert [judge_inputs(inputs, KnownRows([tick(ago=age)]), NOW)[0].state for age in ages] == ["ok", "stale"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from apps.trading.algorithms.base import read_parameters
 from apps.trading.algorithms.moving_average_crossover import MovingAverageCrossover
 from apps.trading.algorithms.rows import Bar
 from apps.trading.deciding import decide, judge_inputs
-from apps.trading.tests.told import DAY, EMPTY, NOW, Told, ask, bars, book_of, view_of
+from apps.trading.tests.views import DAY, EMPTY, NOW, KnownRows, ask, bars, book_of, view_of
 from ohmycoins.core.errors import Invalid
 
 RULE = MovingAverageCrossover()
@@ -30,6 +30,8 @@ HELD = book_of(BTC=("2", "200"))
         ([4, 3, 2, 6], HELD, "hold", None),  # held already
         ([2, 3, 4, 5], EMPTY, "hold", None),  # 3.5 > 3 before: above all along, no cross
         ([3, 3, 3, 3], EMPTY, "hold", None),  # equal is not above
+        ([3, 3, 3, 3], HELD, "hold", None),  # nor below
+        ([9, 1, 2, 3], EMPTY, "buy", "0.5"),  # 1.5 ≤ 4, then 2.5 > 2; of 2 and 3 one is above 2
         ([2, 3, 4, 0], HELD, "sell", "0.5"),  # 3.5 > 3, then 2 < 7/3; of 4 and 0 one is below 7/3
         ([3, 3, 3, 2], HELD, "sell", "0.5"),  # equal, then 2.5 < 8/3
         ([2, 3, 4, 0], EMPTY, "hold", None),  # nothing to sell
@@ -86,7 +88,7 @@ def test_candles_may_be_as_old_as_the_next_one_is_long_in_coming(interval: str, 
     assert [(each.label, each.max_age, each.count) for each in inputs] == [
         (f"candles:BTC:{interval}", timedelta(minutes=minutes), 41)
     ]
-    known = Told(bars([1, 2], interval=interval, end=NOW - timedelta(minutes=minutes)))
+    known = KnownRows(bars([1, 2], interval=interval, end=NOW - timedelta(minutes=minutes)))
     later = NOW + timedelta(seconds=1)
     assert [judge_inputs(inputs, known, at)[0].state for at in (NOW, later)] == ["ok", "stale"]
 
@@ -149,7 +151,7 @@ def test_on_real_days_it_crosses_where_an_independent_count_does(fast: int, slow
     expected = crosses(times, np.array([float(day.close) for day in days]), fast, slow)
     held, bought, found = book_of(BTC=("1", "1")), 0, {}
     for place in range(len(days)):
-        told = Told(days[max(0, place - slow - 5) : place + 1], now=days[place].known_at)
+        told = KnownRows(days[max(0, place - slow - 5) : place + 1], now=days[place].known_at)
         for book in (EMPTY, held):
             settings = {"interval": "day", "fast": fast, "slow": slow}
             signal = decide(RULE, view_of(RULE, told, book=book, now=told.now, **settings))

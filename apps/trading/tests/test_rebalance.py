@@ -11,7 +11,7 @@ from apps.trading.algorithms.rebalance import Rebalance
 from apps.trading.algorithms.view import Book, Position
 from apps.trading.deciding import size_of
 from apps.trading.records import Ticket
-from apps.trading.tests.told import EMPTY, NOW, ask, book_of, tick
+from apps.trading.tests.views import EMPTY, NOW, ask, book_of, tick
 from ohmycoins.core.errors import Invalid
 
 RULE = Rebalance()

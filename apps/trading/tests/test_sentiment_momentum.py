@@ -9,12 +9,13 @@ import pytest
 from apps.trading.algorithms.base import read_parameters
 from apps.trading.algorithms.sentiment_momentum import SentimentMomentum
 from apps.trading.deciding import judge_inputs
-from apps.trading.tests.told import EMPTY, HOUR, NOW, Told, ask, book_of, said
+from apps.trading.tests.views import EMPTY, HOUR, NOW, KnownRows, ask, book_of, said
 from ohmycoins.core.errors import Invalid
 
 RULE = SentimentMomentum()
 SMALL = {"minimum_texts": 2, "recent_hours": 6, "baseline_hours": 48}
-HELD = book_of(BTC=("2", "200", NOW - 13 * HOUR))
+HELD = book_of(BTC=("2", "200", NOW - 12 * HOUR))
+SELLING = book_of(BTC=("0", "200"))
 JUST = book_of(BTC=("2", "200", NOW - 12 * HOUR + timedelta(seconds=1)))
 
 
@@ -42,6 +43,14 @@ CALM = [("0", 0), ("0.1", 0)]  # its mean is 0.05
         ([("0", 0), ("0", 0)], CALM, HELD, "sell", "1"),  # −0.05: as little as it takes
         ([("0", 0), ("0.0002", 0)], CALM, HELD, "hold", None),  # a hair more
         ([("0", 0), ("0", 0)], CALM, EMPTY, "hold", None),  # nothing to sell
+        ([("0", 0), ("0", 0)], CALM, SELLING, "hold", None),  # all of it is being sold already
+        (
+            [("0.05", 0), ("0.5", 0)],
+            CALM,
+            EMPTY,
+            "buy",
+            "0.5",
+        ),  # 0.275; what is as usual does not speak for it
         ([("-1", 0), ("-1", 0)], CALM, JUST, "hold", None),  # bought a second less than 12 h ago
         ([("1", 0)], CALM, EMPTY, "hold", None),  # too few now
         ([("1", 0), ("1", 0)], [("0", 0)], EMPTY, "hold", None),  # too few before
@@ -93,7 +102,7 @@ def test_what_is_as_old_as_the_window_is_recent_and_older_is_usual() -> None:
         said("0", 6 * HOUR + timedelta(seconds=1)),
         said("0", 48 * HOUR),
     ]
-    assert ask(RULE, rows, **SMALL).action == "buy"
+    assert ask(RULE, rows, **SMALL).reason == "sentiment is +0.5000 against the usual +0.0000"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +121,7 @@ def test_reads_news_posts_or_both(read: str, labels: list[str], action: str) -> 
     assert ask(RULE, rows, read=read, **SMALL).action == action
     inputs = RULE.inputs(read_parameters(RULE, {"read": read}))
     assert [each.label for each in inputs] == labels
-    assert {verdict.state for verdict in judge_inputs(inputs, Told(rows), NOW + 2 * HOUR)} == {"stale"}
+    assert {verdict.state for verdict in judge_inputs(inputs, KnownRows(rows), NOW + 2 * HOUR)} == {"stale"}
 
 
 @pytest.mark.parametrize(

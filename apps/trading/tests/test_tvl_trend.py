@@ -9,7 +9,7 @@ import pytest
 from apps.trading.algorithms.base import read_parameters
 from apps.trading.algorithms.tvl_trend import TvlTrend
 from apps.trading.deciding import judge_inputs
-from apps.trading.tests.told import DAY, EMPTY, HOUR, NOW, Told, ask, book_of, figures, measured
+from apps.trading.tests.views import DAY, EMPTY, HOUR, NOW, KnownRows, ask, book_of, figures, measured
 from ohmycoins.core.errors import Invalid
 
 RULE = TvlTrend()
@@ -110,7 +110,7 @@ def test_days_are_utc_s_whether_read_at_two_or_taken_from_history_at_midnight() 
 def test_one_day_may_be_missed(ago: timedelta, state: str) -> None:
     inputs = RULE.inputs(read_parameters(RULE, {}))
     assert inputs[0].label == "metrics:ETH:chain_tvl_usd"
-    assert judge_inputs(inputs, Told([measured(1, ago)]), NOW)[0].state == state
+    assert judge_inputs(inputs, KnownRows([measured(1, ago)]), NOW)[0].state == state
 
 
 def test_a_day_that_was_missed_does_not_take_from_the_long_mean() -> None:

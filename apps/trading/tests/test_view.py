@@ -11,12 +11,12 @@ import pytest
 from apps.trading.algorithms.base import Input, Parameters, Series, Signal, hold
 from apps.trading.algorithms.view import Book, Position, Undeclared, View
 from apps.trading.deciding import decide
-from apps.trading.tests.told import (
+from apps.trading.tests.views import (
     DAY,
     EMPTY,
     HOUR,
     NOW,
-    Told,
+    KnownRows,
     bars,
     figures,
     happened,
@@ -174,7 +174,7 @@ def test_a_book_counts_what_it_holds() -> None:
 
 
 def test_asks_the_ledgers_only_for_what_was_declared() -> None:
-    known = Told([tick()])
+    known = KnownRows([tick()])
     view = view_of(Asks(lambda view: view.price("BTC")), known)
     view.price("BTC")
     with pytest.raises(Undeclared):

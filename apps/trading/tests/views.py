@@ -98,7 +98,7 @@ _TABLES = {
 
 
 @dataclass
-class Told:
+class KnownRows:
     """Know these rows as of `now`; texts and events are about whatever coin is asked for."""
 
     told: Sequence[Row]
@@ -142,7 +142,7 @@ def view_of(
     algorithm: Any, rows: Sequence[Row] | Known, *, book: Book = EMPTY, now: datetime = NOW, **parameters: Any
 ) -> View:
     """Show an algorithm with these parameters what was told."""
-    known: Any = rows if hasattr(rows, "newest") else Told(rows, now)
+    known: Any = rows if hasattr(rows, "newest") else KnownRows(rows, now)
     read = read_parameters(algorithm, parameters)
     return View(now=now, parameters=read, book=book, inputs=algorithm.inputs(read), known=known)
 
