@@ -1,6 +1,14 @@
 """Route `/floor/accounts`, `/floor/orders`, `/floor/fills`, what holds them back, `/audit` and `/credentials`."""
 
-from apps.trading.api import audit_views, control_views, credential_views, import_views, safety_views, views
+from apps.trading.api import (
+    audit_views,
+    control_views,
+    credential_views,
+    import_views,
+    safety_views,
+    twap_views,
+    views,
+)
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
@@ -18,6 +26,9 @@ urlpatterns = [
     route(f"floor/orders/{ID}", views.OrderView),
     route(f"floor/orders/{ID}/events", views.OrderEventsView),
     route(f"floor/orders/{ID}/cancel", views.OrderCancelView),
+    route("floor/twaps", twap_views.TwapsView),
+    route(f"floor/twaps/{ID}", twap_views.TwapView),
+    route(f"floor/twaps/{ID}/cancel", twap_views.TwapCancelView),
     route("floor/fills/import", import_views.FillsImportView),
     route("audit/events", audit_views.EventsView),
     route("credentials/coinspot", credential_views.CredentialView),
