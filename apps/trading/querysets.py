@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import JSONObject
+from django.db.models.functions import Coalesce, JSONObject
 
 from apps.ledgers.models import LatestPrice
 from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, TERMINAL, UNRESOLVED, Status
@@ -18,7 +19,7 @@ from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, TERMINAL, UNRESOLVED
 LATE_TRADES = timedelta(hours=48)
 
 if TYPE_CHECKING:
-    from apps.trading.models import Account, Decision, Deployment, Fill, Order  # noqa: F401
+    from apps.trading.models import Account, Decision, Deployment, Fill, Order, Twap  # noqa: F401
 
 
 class AccountQuerySet(QuerySet["Account"]):
@@ -108,6 +109,10 @@ class OrderQuerySet(QuerySet["Order"]):
             Q(bid_reached, side="sell") | Q(ask_reached, side="buy")
         )
 
+    def refused(self) -> Self:
+        """Keep orders that the rules, or their venue, turned down."""
+        return self.filter(status__in=(Status.DENIED, Status.REJECTED))
+
     def placed(self, start: datetime | None, end: datetime | None) -> Self:
         """Keep orders that were made in [start, end); None leaves that end open."""
         kept = self if start is None else self.filter(created_at__gte=start)
@@ -187,3 +192,23 @@ class DecisionQuerySet(QuerySet["Decision"]):
     def finished(self) -> Self:
         """Keep runs: what was decided, and what failed."""
         return self.filter(status__in=("done", "failed"))
+
+
+class TwapQuerySet(QuerySet["Twap"]):
+    """Orders in slices."""
+
+    def active(self) -> Self:
+        return self.filter(status="active")
+
+    def due(self, now: datetime) -> Self:
+        """Keep those whose next slice should be placed by now."""
+        return self.active().filter(next_at__lte=now)
+
+    def with_orders(self) -> Self:
+        """Give each `order_ids`, first slice first, and `filled_quantity`, what they filled so far."""
+        slices = apps.get_model("trading", "Order").objects.filter(twap=OuterRef("pk"))
+        filled = slices.order_by().values("twap").annotate(sum=Sum("filled_quantity")).values("sum")
+        return self.annotate(
+            order_ids=ArraySubquery(slices.order_by("id").values("id")),
+            filled_quantity=Coalesce(Subquery(filled), Decimal(0)),
+        )

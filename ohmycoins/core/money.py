@@ -31,6 +31,16 @@ def floor_quantity(quantity: Decimal) -> Decimal:
     return quantity.quantize(QUANTITY_STEP, rounding=ROUND_DOWN)
 
 
+def split(total: Decimal, parts: int, step: Decimal) -> list[Decimal]:
+    """Cut `total` into equal parts, rounded down to `step`; the last one takes what is left, so they add up to it.
+
+    >>> split(Decimal(100), 3, Decimal("0.01"))
+    [Decimal('33.33'), Decimal('33.33'), Decimal('33.34')]
+    """
+    each = (total / parts).quantize(step, rounding=ROUND_DOWN)
+    return [each] * (parts - 1) + [total - each * (parts - 1)]
+
+
 def plain(number: Decimal) -> str:
     """Write a number in plain notation, without exponent or trailing zeros.
 

@@ -88,6 +88,38 @@ class BySignalSerializer(_GroupSerializer):
     )
 
 
+class BySourceSerializer(_GroupSerializer):
+    keys: tuple[str, ...] = ("ledger", "source")
+    ledger = serializers.CharField(help_text="exchange, glass, human, catalyst, unattributed or other")
+    source = serializers.CharField(  # type: ignore[assignment] # DRF takes fields off the class
+        allow_null=True, required=False, help_text="null of what is unattributed"
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        return {
+            name: fields[name] for name in (*self.keys, *(name for name in fields if name not in self.keys))
+        }
+
+
+class BySignalRowSerializer(BySourceSerializer):
+    """A row of `/floor/pnl/by-signal`: by ledger it has no source, and by source no table and row."""
+
+    keys = ("ledger", "source", "table", "row_id")
+    table = serializers.CharField(
+        allow_null=True, required=False, help_text="The model's name, such as newsitem."
+    )
+    row_id = serializers.IntegerField(allow_null=True, required=False)
+
+
+BY_SIGNAL: dict[str, type[_GroupSerializer]] = {
+    "ledger": BySignalSerializer,
+    "source": BySourceSerializer,
+    "row": BySignalRowSerializer,
+}
+"""How rows are written, by what results are shared out among."""
+
+
 class BucketSerializer(serializers.Serializer[object]):
     timestamp = InstantField()
     realized_pnl = PlainDecimalField()

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from apps.pnl.api import serializers
 from apps.pnl.services import figures
+from apps.pnl.services.attribution import attribute
 from apps.pnl.services.history import DAY, INTERVALS, history
 from apps.pnl.services.sums import Bound, Scope
 from apps.pnl.services.valuation import positions, value_positions
@@ -24,6 +25,10 @@ from ohmycoins.core.symbols import symbol
 
 COIN_TYPE = OpenApiParameter("coin_type", str)
 INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default=DAY)
+LEDGER = "ledger"
+BY = OpenApiParameter(
+    "by", enum=list(serializers.BY_SIGNAL), default=LEDGER, description="What to share results out among."
+)
 MANUAL = "manual"
 ALGORITHM = OpenApiParameter(
     "algorithm_id", str, description="An algorithm's id, or `manual`: no algorithm's."
@@ -118,9 +123,7 @@ class _PnlByView(FiguresView):
 
     accepted = (ACCOUNT, *PERIOD)
     group: str
-    serializer: type[
-        serializers.ByCoinSerializer | serializers.ByAlgorithmSerializer | serializers.BySignalSerializer
-    ]
+    serializer: type[serializers.ByCoinSerializer | serializers.ByAlgorithmSerializer]
 
     def get(self, request: Request) -> Response:
         rows = figures.by(account_param(request), *period_params(request), self.group)
@@ -139,11 +142,19 @@ class PnlByAlgorithmView(_PnlByView):
     group, serializer = "algorithm_id", serializers.ByAlgorithmSerializer
 
 
-@extend_schema(parameters=[ACCOUNT, *PERIOD], responses=serializers.BySignalSerializer(many=True))
-class PnlBySignalView(_PnlByView):
-    """Share a period's results out by the ledger that trades rested on; what rests on none is unattributed."""
+class PnlBySignalView(FiguresView):
+    """Share a period's results out by the ledger, the source or the row that trades rested on; what rests on
+    none is unattributed. Of rows, the 500 that earned or lost most are listed, the others added up in one.
+    """
 
-    group, serializer = "ledger", serializers.BySignalSerializer
+    accepted = (ACCOUNT, *PERIOD, BY)
+
+    @extend_schema(parameters=[ACCOUNT, *PERIOD, BY], responses=serializers.BySignalRowSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        account, period = account_param(request), period_params(request)
+        by = choice_param(request, "by", serializers.BY_SIGNAL) or LEDGER
+        rows = figures.by(account, *period, LEDGER) if by == LEDGER else attribute(account, *period, by)
+        return Response(represent(serializers.BY_SIGNAL[by](), rows))
 
 
 class PnlHistoryView(FiguresView):

@@ -1,4 +1,9 @@
-"""Lots: what is held and what it cost."""
+"""Lots: what is held and what it cost.
+
+A lot knows its fill, a fill its order, an order the decision it follows from, and a decision the ledger rows it
+rested on (`trading.models.Evidence`). So first in, first out also says which row opened what a sale closed:
+`services.attribution` shares results out along that chain.
+"""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import ClassVar

@@ -9,6 +9,7 @@ from apps.trading.admin import (
     deployments,
     orders,
     trail,
+    twaps,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "deployments",
     "orders",
     "trail",
+    "twaps",
 ]

@@ -79,6 +79,10 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     average_fill_price = PlainDecimalField(read_only=True, allow_null=True)
     fee_aud = PlainDecimalField(read_only=True)
     algorithm_id = serializers.IntegerField(read_only=True, allow_null=True)
+    decision_id = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="The signal it follows from."
+    )
+    twap_id = serializers.IntegerField(read_only=True, allow_null=True, help_text="What it is a slice of.")
     error = serializers.SerializerMethodField()
 
     class Meta:
@@ -87,6 +91,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "id", "account", "coin_type", "side", "order_type", "quantity", "amount_aud", "price",
             "filled_quantity", "average_fill_price", "fee_aud", "status", "algorithm_id", "venue_order_id",
             "created_at", "submitted_at", "filled_at", "denials", "error", "origin", "requested_quantity",
+            "decision_id", "twap_id",
         )  # fmt: skip
 
     def get_error(self, order: Order) -> str | None:

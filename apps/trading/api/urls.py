@@ -10,6 +10,7 @@ from apps.trading.api import (
     promotion_views,
     safety_views,
     signal_views,
+    twap_views,
     views,
 )
 from ohmycoins.core.api.routes import ID, route
@@ -44,6 +45,9 @@ urlpatterns = [
     route(f"floor/deployments/{ID}/stop", deployment_views.DeploymentStopView),
     route("floor/signals", signal_views.SignalsView),
     route(f"floor/signals/{ID}", signal_views.SignalView),
+    route("floor/twaps", twap_views.TwapsView),
+    route(f"floor/twaps/{ID}", twap_views.TwapView),
+    route(f"floor/twaps/{ID}/cancel", twap_views.TwapCancelView),
     route("floor/fills/import", import_views.FillsImportView),
     route("audit/events", audit_views.EventsView),
     route("credentials/coinspot", credential_views.CredentialView),

@@ -46,6 +46,14 @@ def account_named(request: Request, in_body: int | None) -> Account:
     return account_of(signed_in(request), in_query if in_body is None else in_body)
 
 
+def key_header(request: Request) -> str | None:
+    """Read the optional Idempotency-Key. Raises Invalid."""
+    key = request.headers.get("Idempotency-Key", "").strip() or None
+    if key and (len(key) > KEY_LIMIT or not key.isprintable()):
+        raise Invalid(f"Idempotency-Key is longer than {KEY_LIMIT} characters or has control characters")
+    return key
+
+
 class AccountsView(ListAPIView[Account]):
     """List one's accounts, or open another."""
 
@@ -113,11 +121,11 @@ class OrdersView(ListAPIView[Order]):
         form = serializers.NewOrderSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         account = account_named(request, form.validated_data.get("account"))
-        key = request.headers.get("Idempotency-Key", "").strip() or None
-        if key and (len(key) > KEY_LIMIT or not key.isprintable()):
-            raise Invalid(f"Idempotency-Key is longer than {KEY_LIMIT} characters or has control characters")
         order = place_order(
-            user=signed_in(request), account=account, ticket=form.ticket(), idempotency_key=key
+            user=signed_in(request),
+            account=account,
+            ticket=form.ticket(),
+            idempotency_key=key_header(request),
         )
         if order.denials and order.submitted_at is None and was_denied(order):
             raise OrderDenied(order)

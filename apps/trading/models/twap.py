@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from apps.trading.models.account import Account
 from apps.trading.models.decision import Decision
 from apps.trading.models.order import Order
+from apps.trading.querysets import TwapQuerySet
 from ohmycoins.core import clock
 from ohmycoins.core.fields import AudField, QuantityField, positive
 
@@ -38,6 +39,8 @@ class Twap(models.Model):
     next_at = models.DateTimeField(null=True, help_text="When the next slice is due; empty once it ended.")
     created_at = models.DateTimeField(default=clock.now, editable=False)
     ended_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[TwapQuerySet] = TwapQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         indexes = (models.Index(fields=["next_at"], condition=Q(status="active"), name="twap_due"),)

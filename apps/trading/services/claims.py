@@ -47,7 +47,9 @@ def _clear(order: Order, now: datetime, actor: str) -> Cleared | None:
         coin_type=order.coin_type, side=order.side, order_type=order.order_type, quantity=order.quantity,
         price=order.price,
     )  # fmt: skip
-    standing = read_standing(order.account, ticket, now=now, algorithm_id=order.algorithm_id, besides=order)
+    standing = read_standing(
+        order.account, ticket, now=now, algorithm_id=order.algorithm_id, decision=order.decision, besides=order
+    )  # fmt: skip
     found = safety.check_market(
         ticket, known=market.known, quote=market.quote, mode=order.account.mode, now=now
     )

@@ -54,7 +54,7 @@ def place_order(
             hold_gate()
             if idempotency_key and (earlier := _earlier(user, idempotency_key, digest)):
                 return earlier
-            order = _decide(user, locked, ticket, clock.now(), algorithm_id)
+            order = _decide(user, locked, ticket, clock.now(), algorithm_id, decision)
             order.idempotency_key, order.request_digest = idempotency_key, digest
             order.expires_at, order.ledger = expires_at, ledger
             order.decision, order.twap = decision, twap
@@ -82,12 +82,14 @@ def read_market(coin_type: str) -> Market:
     return Market(known=bool(rows), quote=quote)
 
 
-def _decide(user: User, account: Account, ticket: Ticket, now: datetime, algorithm_id: int | None) -> Order:
+def _decide(
+    user: User, account: Account, ticket: Ticket, now: datetime, algorithm_id: int | None, decision: Decision | None
+) -> Order:  # fmt: skip
     """Build the order as the rules leave it, unsaved."""
     fee_rate = seams.load("VENUES")[account.venue].fee_rate
     end_bad_day(account, now)
     market = read_market(ticket.coin_type)
-    standing = read_standing(account, ticket, now=now, algorithm_id=algorithm_id)
+    standing = read_standing(account, ticket, now=now, algorithm_id=algorithm_id, decision=decision)
     found = safety.check_market(ticket, known=market.known, quote=market.quote, mode=account.mode, now=now)
     sizing = safety.size(ticket, market.quote, fee_rate) if market.quote else None
     if sizing and account.mode == Account.Mode.LIVE and 0 < sizing.quantity < safety.LARGEST_QUANTITY:

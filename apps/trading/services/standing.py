@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from apps.trading.models import Account, DayStart, Limits, Order, VolatileMarket
+from apps.trading.models import Account, DayStart, Decision, Deployment, Limits, Order, VolatileMarket
 from apps.trading.records import SELL, Bounds, Standing, Ticket
 from apps.trading.services.control import standing_stop
 from apps.trading.services.readiness import refusal_of
@@ -74,6 +74,19 @@ MOVED = f"""
     LEFT JOIN ledgers_latestprice p ON p.coin_type = m.coin_type AND p.market = 'AUD'
     WHERE m.account_id = %(account)s AND m.recorded_at > %(since)s
 """  # noqa: S608 - constants only
+# What an algorithm's book is worth, and what it spent on coins less what it got for some, fees counted, since an
+# instant. A fill counts when it was recorded, which its order's trail says: a venue may tell of one late, by two days.
+BOOK = f"""
+    WITH {HELD}
+    SELECT (SELECT coalesce(sum(value), 0) FROM held WHERE algorithm_id = %(algorithm)s),
+        (SELECT coalesce(sum(CASE side WHEN 'buy' THEN value_aud + fee_aud ELSE fee_aud - value_aud END), 0)
+         FROM trading_fill fill
+         WHERE account_id = %(account)s AND algorithm_id = %(algorithm)s
+           AND executed_at >= %(since)s::timestamptz - interval '3 days'
+           AND coalesce((SELECT max(at) FROM trading_event e
+                         WHERE e.order_id = fill.order_id AND e.inputs -> 'fill_id' = to_jsonb(fill.id)), executed_at)
+               >= %(since)s)
+"""  # noqa: S608 - constants only
 IN_FLIGHT_VALUES = values(IN_FLIGHT)
 NO_ORDER = 0
 
@@ -100,6 +113,23 @@ class Day:
     def loss_aud(self) -> Decimal:
         """Give what was lost so far; negative is a gain."""
         return self.base_aud - self.worth.equity_aud
+
+
+@dataclass(frozen=True, slots=True)
+class BookDay:
+    """How the book of a deployment does today; AUD."""
+
+    deployment: Deployment
+    start_value_aud: Decimal
+    """What it was worth when somebody first looked on this local day."""
+    spent_aud: Decimal
+    """What its purchases since then cost, less what its sales brought; fees counted."""
+    value_aud: Decimal
+
+    @property
+    def loss_aud(self) -> Decimal:
+        """Give what it lost since then, open positions at market; negative is a gain."""
+        return self.start_value_aud + self.spent_aud - self.value_aud
 
 
 def read_worth(account: Account) -> Worth:
@@ -129,6 +159,23 @@ def read_day(account: Account, now: datetime) -> Day:
     return Day(start, worth, base_aud=base)
 
 
+def read_book_day(account: Account, deployment_id: int, now: datetime) -> BookDay:
+    """Measure the local day of a deployment's book; store what it began with if nobody did yet.
+
+    Needs the account's lock. Cash and coins that come or go by no order of the algorithm are in neither side.
+    """
+    deployment = Deployment.objects.get(pk=deployment_id)
+    book = {"account": account.pk, "algorithm": deployment.algorithm_id}
+    day = local_day(account, now)
+    if deployment.day == day and deployment.day_value_aud is not None:
+        value, spent = _row(BOOK, **book, since=deployment.day_began_at)
+        return BookDay(deployment, deployment.day_value_aud, round_aud(spent), value)
+    value, _ = _row(BOOK, **book, since=now)
+    deployment.day, deployment.day_value_aud, deployment.day_began_at = day, value, now
+    deployment.save(update_fields=["day", "day_value_aud", "day_began_at"])
+    return BookDay(deployment, value, ZERO, value)
+
+
 def local_day(account: Account, now: datetime) -> date:
     """Give the day that it is where the account is."""
     return now.astimezone(ZoneInfo(account.timezone)).date()
@@ -149,12 +196,12 @@ def bounds_of(account: Account) -> Bounds:
 
 def read_standing(
     account: Account, ticket: Ticket, *, now: datetime, algorithm_id: int | None = None,
-    besides: Order | None = None,
+    decision: Decision | None = None, besides: Order | None = None,
 ) -> Standing:  # fmt: skip
     """Count how the locked account stands towards an order, its other orders in flight counted.
 
-    `besides` is the order itself when it is in flight already. Day and limits are measured for
-    purchases only: sales pass them.
+    `decision` is what the order follows from: its deployment's limits count too. `besides` is the order itself
+    when it is in flight already. Day and limits are measured for purchases only: sales pass them.
     """
     stop = standing_stop(
         user_id=account.user_id, account_id=account.pk, algorithm_id=algorithm_id, coin_type=ticket.coin_type
@@ -175,8 +222,14 @@ def read_standing(
         # An algorithm sells from its own book, which a manual sale may have drawn on.
         "available_quantity": free if algorithm_id is None else min(free, own - own_reserved),
     }
+    # A sale is a look at the book's day as well: what it loses is of that day.
+    own_day = read_book_day(account, decision.deployment_id, now) if decision else None
     if ticket.side == SELL:
         return Standing(**state)
+    if own_day:
+        state["position_limit_aud"] = own_day.deployment.position_limit_aud
+        state["loss_limit_aud"] = own_day.deployment.daily_loss_limit_aud
+        state["book_loss_aud"] = own_day.loss_aud
     day = read_day(account, now)
     return Standing(
         **state,
