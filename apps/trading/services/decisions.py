@@ -36,6 +36,7 @@ from apps.trading.records import Denial, Ticket
 from apps.trading.services import books
 from apps.trading.services.knowing import read_known, settle_ledgers
 from apps.trading.services.place import place_order
+from apps.trading.services.twaps import start_twap
 from ohmycoins.core import clock, seams
 
 log = structlog.get_logger(__name__)
@@ -118,8 +119,9 @@ def _decide(
     decision = Decision.objects.waiting().select_for_update(skip_locked=True).filter(pk=decision_id).first()
     if decision is None:
         return
-    deployment = Deployment.objects.select_related("user").get(pk=decision.deployment_id)
-    account = Account.objects.locked().get(pk=deployment.account_id)
+    whose = Deployment.objects.filter(pk=decision.deployment_id)
+    account = Account.objects.locked().get(pk__in=whose.values("account"))
+    deployment = whose.select_related("user").get()  # read under the lock, which whoever pauses it takes
     if deployment.status != Deployment.Status.ACTIVE:
         Decision.objects.filter(pk=decision.pk).update(
             status=Decision.Status.SKIPPED, reason=f"the deployment is {deployment.status}"
@@ -149,6 +151,9 @@ def _order(
         "user": deployment.user, "account": account, "ticket": ticket, "decision": decision,
         "algorithm_id": deployment.algorithm_id, "ledger": signal.ledger, "actor": f"deployment:{deployment.pk}",
     }  # fmt: skip
+    if deployment.slices > 1:
+        twap = start_twap(**who, slices=deployment.slices, slice_seconds=deployment.slice_seconds)
+        return twap.orders.first()
     return place_order(**who, idempotency_key=f"decision-{decision.pk}", expires_at=clock.now() + ORDER_LIVES)
 
 

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from apps.trading.models import Decision, Deployment
 from apps.trading.services.decisions import MOST_ATTEMPTS, give_up
+from apps.trading.services.twaps import run_due_twaps
 from ohmycoins.core import clock, outbox
 from ohmycoins.core.frequency import parse
 
@@ -38,6 +39,7 @@ def run_due() -> int:
     while batch := _claim(now):
         moved += batch
     _nudge_again(now)
+    run_due_twaps(now)
     return moved
 
 

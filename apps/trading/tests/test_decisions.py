@@ -15,7 +15,7 @@ from apps.ledgers.models import News, Price
 from apps.ledgers.tests.factories import make_news, make_price, store_now
 from apps.trading.algorithms.base import hold
 from apps.trading.algorithms.view import View
-from apps.trading.models import Decision, Deployment, Event, Fill, Order
+from apps.trading.models import Decision, Deployment, Event, Fill, Order, Twap
 from apps.trading.services import decisions, dispatch
 from apps.trading.services.execute import drain_account
 from apps.trading.services.invariants import check_invariants
@@ -265,3 +265,11 @@ def test_death_before_any_statement_decides_once_after_all(clock: Any) -> None:
     assert survived
     assert step > 15
     assert check_invariants() == []
+
+
+def test_deployment_with_slices_trades_in_slices() -> None:
+    decision = decide(make_deployment(slices=4, slice_seconds=30))
+    twap = Twap.objects.get()
+    assert (twap.decision, twap.amount_aud, twap.slices, twap.placed) == (decision, D(100), 4, 1)
+    order = Order.objects.get()
+    assert (order.twap, order.decision, order.amount_aud, order.ledger) == (twap, decision, D(25), "human")
