@@ -14,6 +14,7 @@ from apps.trading.services.activation import NotReady
 from apps.trading.services.algorithms import complete_over
 from apps.trading.services.promotions import is_approved_for_live
 from apps.trading.services.readiness import refusal_of
+from apps.trading.services.twaps import cancel_twaps
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict, DomainError
 from ohmycoins.core.frequency import parse
@@ -126,8 +127,6 @@ def resume(deployment_id: int, *, actor: str, reason: str) -> Deployment:
 @transaction.atomic
 def stop(deployment_id: int, *, actor: str, reason: str) -> Deployment:
     """End it for good: what is left of its sliced orders is cancelled, its coins stay. Raises Conflict when it is."""
-    from apps.trading.services.twaps import cancel_twaps
-
     deployment = _locked(deployment_id)
     _require(deployment, Status.ACTIVE, Status.PAUSED)
     deployment.next_run_at = None
