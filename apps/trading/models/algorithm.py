@@ -81,7 +81,8 @@ class Promotion(models.Model):
                 name="promotion_known",
             ),
             models.CheckConstraint(
-                condition=~Q(target="live", status="approved") | ~Q(decided_by=F("requested_by")),
+                condition=~Q(target="live", status="approved")
+                | Q(decided_by__isnull=False) & ~Q(decided_by=F("requested_by")),
                 name="promotion_by_two",
             ),
         )

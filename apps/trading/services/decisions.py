@@ -26,18 +26,20 @@ from apps.trading.algorithms.base import (
     Signal,
     as_json,
     code_digest,
+    read_parameters,
 )
-from apps.trading.algorithms.base import read_parameters as parameters_of
 from apps.trading.algorithms.rows import Ref
 from apps.trading.algorithms.view import Book, View
 from apps.trading.deciding import Verdict
 from apps.trading.models import Account, Decision, Deployment, Event, Evidence, Order
 from apps.trading.records import Denial, Ticket
 from apps.trading.services import books
+from apps.trading.services.algorithms import rule_of
 from apps.trading.services.knowing import read_known, settle_ledgers
 from apps.trading.services.place import place_order
+from apps.trading.services.promotions import is_approved_for_live
 from apps.trading.services.twaps import start_twap
-from ohmycoins.core import clock, seams
+from ohmycoins.core import clock
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +72,8 @@ def run_decision(decision_id: int) -> None:
         return
     deployment = Deployment.objects.select_related("algorithm").get(decisions=decision_id)
     try:
-        rule, parameters = rule_of(deployment.algorithm.slug, deployment.parameters)
+        rule = rule_of(deployment.algorithm.slug)
+        parameters = read_parameters(rule, deployment.parameters)
         inputs = rule.inputs(parameters)
         now = clock.now()
         settle_ledgers(inputs, now)
@@ -79,14 +82,6 @@ def run_decision(decision_id: int) -> None:
         raise  # the database's trouble: the slot stays due
     except Exception as error:  # the rule's, whatever it is
         _fail(decision_id, error)
-
-
-def rule_of(slug: str, parameters: dict[str, Any]) -> tuple[Algorithm, Parameters]:
-    """Give a rule and its parameters. Raises LookupError when the setting has no such rule any more, and Invalid."""
-    rule = seams.load("ALGORITHMS").get(slug)
-    if rule is None:
-        raise LookupError(f"there is no rule {slug!r} in ALGORITHMS")
-    return rule, parameters_of(rule, parameters)
 
 
 def consult(
@@ -121,7 +116,11 @@ def _decide(
         return
     whose = Deployment.objects.filter(pk=decision.deployment_id)
     account = Account.objects.locked().get(pk__in=whose.values("account"))
-    deployment = whose.select_related("user").get()  # read under the lock, which whoever pauses it takes
+    deployment = whose.select_related(
+        "user", "algorithm"
+    ).get()  # read under the lock, which whoever pauses it takes
+    if deployment.status == Deployment.Status.ACTIVE and account.mode == Account.Mode.LIVE:
+        _require_approval(deployment, now)
     if deployment.status != Deployment.Status.ACTIVE:
         Decision.objects.filter(pk=decision.pk).update(
             status=Decision.Status.SKIPPED, reason=f"the deployment is {deployment.status}"
@@ -204,20 +203,35 @@ def _fail(decision_id: int, error: Exception) -> None:
     Decision.objects.filter(pk=decision_id).update(
         status=Decision.Status.FAILED, decided_at=now, error=message
     )
-    deployment = Deployment.objects.select_for_update(no_key=True).get(pk=decision.deployment_id)
+    whose = Deployment.objects.filter(pk=decision.deployment_id)
+    Account.objects.locked().get(pk__in=whose.values("account"))
+    deployment = whose.select_for_update(no_key=True).get()
     deployment.runs, deployment.failures = deployment.runs + 1, deployment.failures + 1
     deployment.failures_in_row += 1
     deployment.last_error, deployment.last_run_at = message, now
     if deployment.failures_in_row >= FAILURES_IN_ROW and deployment.status == Deployment.Status.ACTIVE:
-        deployment.status, deployment.next_run_at = Deployment.Status.PAUSED, None
-        deployment.status_reason = f"{deployment.failures_in_row} failures in a row: {message}"[:300]
-        Event.objects.create(
-            account_id=deployment.account_id, type="deployment.paused", at=now, actor="decider",
-            reason=deployment.status_reason, inputs={"deployment_id": deployment.pk},
-        )  # fmt: skip
-        log.error("deployment.paused", deployment_id=deployment.pk, error=message)
+        _pause(deployment, f"{deployment.failures_in_row} failures in a row: {message}", now)
     deployment.save()
     log.warning("decision.failed", decision_id=decision_id, deployment_id=deployment.pk, error=message)
+
+
+def _require_approval(deployment: Deployment, now: datetime) -> None:
+    """Pause a live deployment of which the code is no longer what two people let trade."""
+    if not is_approved_for_live(deployment.algorithm):
+        _pause(deployment, "its parameters or code are not those that were approved: promote it anew", now)
+        deployment.save()
+
+
+def _pause(deployment: Deployment, reason: str, now: datetime) -> None:
+    """Pause a deployment, to be saved by the caller, and report it."""
+    deployment.status, deployment.next_run_at = Deployment.Status.PAUSED, None
+    deployment.status_reason = reason[:300]
+    Event.objects.create(
+        account_id=deployment.account_id, type="deployment.paused", from_status="active", to_status="paused", at=now,
+        actor="decider", reason=deployment.status_reason,
+        inputs={"deployment_id": deployment.pk, "algorithm_id": deployment.algorithm_id},
+    )  # fmt: skip
+    log.error("deployment.paused", deployment_id=deployment.pk, reason=reason)
 
 
 def give_up(decision_id: int) -> None:

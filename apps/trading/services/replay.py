@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from apps.trading.algorithms.base import code_digest
+from apps.trading.algorithms.base import code_digest, read_parameters
 from apps.trading.models import Decision
 from apps.trading.services import books
-from apps.trading.services.decisions import as_stored, consult, rule_of
+from apps.trading.services.algorithms import rule_of
+from apps.trading.services.decisions import as_stored, consult
 from apps.trading.services.knowing import read_known
 from ohmycoins.core.errors import Invalid
 
@@ -36,7 +37,8 @@ def replay_decision(decision_id: int) -> Replayed:
     )
     if decision is None or decision.status != Decision.Status.DONE or decision.decided_at is None:
         raise Invalid(f"there is no decision {decision_id} that came to a signal")
-    rule, parameters = rule_of(decision.deployment.algorithm.slug, decision.parameters)
+    rule = rule_of(decision.deployment.algorithm.slug)
+    parameters = read_parameters(rule, decision.parameters)
     inputs = rule.inputs(parameters)
     known = read_known(inputs, decision.decided_at)
     found = consult(rule, parameters, inputs, known, books.from_json(decision.book), decision.decided_at)

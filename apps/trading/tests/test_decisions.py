@@ -15,7 +15,7 @@ from apps.ledgers.models import News, Price
 from apps.ledgers.tests.factories import make_news, make_price, store_now
 from apps.trading.algorithms.base import hold
 from apps.trading.algorithms.view import View
-from apps.trading.models import Decision, Deployment, Event, Fill, Order, Twap
+from apps.trading.models import Account, Decision, Deployment, Event, Fill, Order, Twap
 from apps.trading.services import decisions, dispatch
 from apps.trading.services.execute import drain_account
 from apps.trading.services.invariants import check_invariants
@@ -273,3 +273,13 @@ def test_deployment_with_slices_trades_in_slices() -> None:
     assert (twap.decision, twap.amount_aud, twap.slices, twap.placed) == (decision, D(100), 4, 1)
     order = Order.objects.get()
     assert (order.twap, order.decision, order.amount_aud, order.ledger) == (twap, decision, D(25), "human")
+
+
+def test_live_deployment_of_code_that_nobody_approved_is_paused() -> None:
+    deployment = make_deployment()
+    Account.objects.filter(pk=deployment.account_id).update(mode="live")
+    decision = decide(deployment)
+    assert (decision.status, Order.objects.count()) == ("skipped", 0)
+    assert (deployment.status, deployment.next_run_at) == ("paused", None)
+    assert "promote it anew" in deployment.status_reason
+    assert Event.objects.get(type="deployment.paused").to_status == "paused"

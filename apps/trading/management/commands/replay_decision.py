@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             replayed = replay_decision(options["id"])
-        except (DomainError, LookupError) as error:
+        except DomainError as error:
             raise CommandError(str(error)) from None
         before = replayed.before
         self.stdout.write(
