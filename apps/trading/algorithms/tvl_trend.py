@@ -94,7 +94,7 @@ class TvlTrend:
 
 def _within(wanted: TvlTrendParameters) -> timedelta:
     """Give how far back the long mean may reach: its newest day may be as old as it may be."""
-    return timedelta(days=wanted.long_days) + MAX_AGE + A_DAY
+    return timedelta(days=wanted.long_days) + MAX_AGE
 
 
 def _days(view: View, wanted: TvlTrendParameters) -> dict[date, Day]:

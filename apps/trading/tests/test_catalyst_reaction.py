@@ -69,6 +69,11 @@ def test_rests_on_the_event_also_when_it_sells_because_time_is_up() -> None:
     assert signal.reason == "listing, impact 9: BTC listed"
 
 
+def test_remembers_the_event_for_a_day_more_than_it_takes() -> None:
+    late = [ask(RULE, [happened("listing", HOUR * ago)], book=bought(100 * HOUR)) for ago in (132, 133)]
+    assert [(signal.action, len(signal.evidence)) for signal in late] == [("sell", 1), ("sell", 0)]
+
+
 def test_event_types_are_the_ones_that_the_ledger_has() -> None:
     kinds = [kind for kind in vars(announcement_rules).values() if isinstance(kind, Kind)]
     defaults = CatalystReactionParameters()

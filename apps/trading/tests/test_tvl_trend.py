@@ -44,6 +44,13 @@ def chain(values: list[Any], **about: Any) -> list[Any]:
         ([None, None, 100, 200, 200], EMPTY, "hold", None),  # three will not
         ([100, 100, 100, 200, None, 200], EMPTY, "hold", None),  # of two days both are needed
         ([1, 1, 1, 100, 100, 100, 120, 120], EMPTY, "buy", "1"),  # older days do not count
+        (
+            [100, 100, 100, 110, 140],
+            EMPTY,
+            "buy",
+            "0.5",
+        ),  # 125 / 110; 110 is as usual, and does not speak for it
+        ([100, 100, 100, 90, 60], HELD, "sell", "0.5"),  # 75 / 90
         ([0, 0, 0, 0, 0], EMPTY, "hold", None),
         ([], EMPTY, "hold", None),
     ],
@@ -68,9 +75,15 @@ def test_acts_on_the_change(values: list[Any], book: Any, action: str, confidenc
         (D(48) / D("0.68") + D("1e-30"), HELD, "hold"),
     ],
 )
-def test_thresholds_are_compared_exactly(last: D, book: Any, action: str) -> None:
+def test_what_is_not_written_in_decimals_is_compared_exactly(last: D, book: Any, action: str) -> None:
     bounds = SMALL | {"entry_percent": "20", "exit_percent": "-20"}
     assert ask(RULE, chain([100, 100, 100, last, last]), book=book, **bounds).action == action
+
+
+@pytest.mark.parametrize(("last", "book", "action"), [(300, EMPTY, "buy"), (60, HELD, "sell")])
+def test_as_much_as_the_threshold_is_enough(last: int, book: Any, action: str) -> None:
+    bounds = {"short_days": 1, "long_days": 2, "entry_percent": "50", "exit_percent": "-25"}
+    assert ask(RULE, chain([100, last]), book=book, **bounds).action == action  # 300 / 200, 60 / 80
 
 
 def test_says_what_it_saw_and_rests_on_the_newest_day_and_the_first() -> None:
