@@ -59,7 +59,7 @@ def start_twap(
                 )
             twap.slices = max(int(total / step), 1)
         twap.save(force_insert=True)
-        _record(twap, "", now, actor, f"{slices} slices, {slice_seconds} s apart")
+        _record(twap, "", now, actor, f"{twap.slices} slices, {slice_seconds} s apart")
         _place(twap, now, algorithm_id=algorithm_id, ledger=ledger, key=idempotency_key)
     log.info("twap.made", twap_id=twap.pk, account_id=account.pk, status=twap.status)
     return twap
