@@ -88,7 +88,7 @@ def _backtest(user: User, coins: tuple[str, ...], start: datetime, step: str) ->
     interval = "hour" if step == "hour" else "5min"
     wish = Wish(
         slug="moving_average_crossover", coins=coins, start=start, end=start + YEAR, step=step,
-        parameters={"coin_type": coins[0], "interval": interval, "fast": FAST, "slow": SLOW},
+        parameters={"coin_type": coins[0], "interval": interval, "fast": FAST, "slow": SLOW, "fraction": "0.5"},
     )  # fmt: skip
     backtest = make_backtest(user=user, wish=wish)
     while run_backtests():

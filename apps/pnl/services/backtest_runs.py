@@ -6,8 +6,6 @@ stores nothing, so whatever becomes of workers, each step counts once.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -97,14 +95,24 @@ def _open(backtest: Backtest) -> tuple[dict[str, int], Engine]:
     else:
         tops, state = kept["tops"], State.from_json(kept["state"])
     tape = Tape(plan, tops)
-    return tops, Engine(plan, tape, seams.load("VENUES")["paper"], state=state, guard=alone)
+    return tops, Engine(plan, tape, seams.load("VENUES")["paper"], state=state, guard=Alone)
 
 
-@contextmanager
-def alone(now: datetime) -> Iterator[None]:
+class Alone:
     """Let a rule be asked at `now`: that is what time it is, and the database gives no answers."""
-    with clock.at(now), cut_off():
-        yield
+
+    __slots__ = ("_clock", "_database")
+
+    def __init__(self, now: datetime) -> None:
+        self._clock, self._database = clock.at(now), cut_off()
+
+    def __enter__(self) -> None:
+        self._clock.__enter__()
+        self._database.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._database.__exit__(*error)
+        self._clock.__exit__(*error)
 
 
 @transaction.atomic
