@@ -22,6 +22,7 @@ from apps.pnl.models import Backtest, BacktestTrade
 from apps.pnl.services.backtests import TASK, plan_of
 from apps.trading.algorithms.base import code_digest
 from apps.trading.services.decisions import cut_off
+from apps.trading.services.promotions import mark_backtested
 from ohmycoins.core import clock, outbox, seams
 from ohmycoins.core.errors import DomainError
 
@@ -142,7 +143,26 @@ def _store(backtest: Backtest, engine: Engine, tops: dict[str, int]) -> None:
         batch_size=TRADES_AT_ONCE,
     )  # fmt: skip
     if engine.is_done:
+        _tell(backtest, changes["metrics"])
         log.info("backtest.done", backtest_id=backtest.pk)
+
+
+def _tell(backtest: Backtest, metrics: dict[str, Any]) -> None:
+    """Say that the algorithm was backtested, if it was with its own parameters, as they still are."""
+    algorithm = backtest.algorithm
+    if algorithm is None or (algorithm.version, algorithm.parameters) != (
+        backtest.algorithm_version, backtest.parameters,
+    ):  # fmt: skip
+        return
+    said = ("return_percent", "max_drawdown_percent", "sharpe_ratio", "total_trades")
+    grounds = {
+        "backtest": backtest.pk, "start": backtest.start.isoformat(), "end": backtest.end.isoformat(),
+        "step": backtest.step, **{name: metrics[name] for name in said},
+    }  # fmt: skip
+    mark_backtested(
+        algorithm.pk, version=algorithm.version, code_digest=backtest.code_digest, grounds=grounds,
+        actor=f"backtest:{backtest.pk}",
+    )  # fmt: skip
 
 
 def _fail(backtest: Backtest, error: str) -> None:

@@ -92,7 +92,7 @@ def happen(dice: random.Random) -> None:
                 f"E {dice.randrange(3)}", metric_value=D(dice.randint(1, 999)), occurred_at=now - late
             )
         )
-        make_depth(coin, bids=[(99, dice.randint(1, 5))], asks=[(101, dice.randint(1, 5))])
+        make_depth(coin, bids=[(99, 1)], asks=[(101, dice.randint(1, 10**9))])
 
 
 def seen_live(now: datetime) -> Any:
