@@ -11,7 +11,7 @@ from ohmycoins.core import clock
 
 HOUR = timedelta(hours=1)
 PRICE = Input(series=Series.PRICE, of="BTC", max_age=HOUR, count=1)
-NEWS = Input(series=Series.NEWS, of="BTC", max_age=timedelta(hours=12), within=HOUR)
+NEWS = Input(series=Series.NEWS, of="BTC", max_age=timedelta(days=9), within=HOUR)
 
 
 class WaveParameters(Parameters):

@@ -18,8 +18,9 @@ from django.db import connection
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.ledgers.models import Price
-from apps.ledgers.tests.factories import make_news, make_price, store_now
+from apps.ledgers.models import News, Price
+from apps.ledgers.services.store import Past, store_items
+from apps.ledgers.tests.factories import make_news, make_price, make_run, make_source, store_now
 from apps.pnl.models import Backtest, BacktestTrade
 from apps.pnl.services import backtest_runs, backtests
 from apps.pnl.services.backtest_runs import claim, run_backtests, work_on
@@ -70,10 +71,9 @@ def outcome(backtest: Backtest) -> Any:
 @pytest.fixture
 def whole(user: User, clock: Any) -> Any:
     """Give what a backtest comes to that nobody disturbs."""
-    make_prices(time.now())
     store_now(make_news(occurred_at=time.now()))
-    clock.shift(3600)
-    make_price(at=time.now())
+    clock.shift((HOURS + 1) * 3600)
+    make_prices(time.now())
     backtest = ask(user)
     run_to_end()
     found = outcome(backtest)
@@ -133,7 +133,7 @@ def test_cancelled_and_resumed_anywhere_it_comes_to_the_same(
         shown.append(backtest.progress)
     assert outcome(backtest) == whole
     assert shown == sorted(shown)
-    assert len(shown) > 5
+    assert len(shown) > 3
 
 
 def test_a_worker_whose_lease_ran_out_stores_nothing(user: User, whole: Any, clock: Any) -> None:
@@ -283,7 +283,7 @@ def test_an_account_lends_its_limits_and_its_days(user: User, whole: Any) -> Non
     assert backtest.limits["max_algorithm_percent"] == "2"
     run_to_end()
     backtest.refresh_from_db()
-    assert max(trade.value_aud for trade in backtest.trades.all()) <= 1_010
+    assert max(trade.value_aud for trade in backtest.trades.filter(side="buy")) <= 1_010
 
 
 def test_so_many_at_once_and_no_more(user: User, whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +333,10 @@ def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
         "slices": 2,
         "slice_seconds": 90,
     }
-    store_now(make_news(occurred_at=end))
+    run = make_run(source=make_source("news_rss", "human"))
+    past = Past(News.Origin.BACKFILL, timedelta(0))
+    article = make_news(occurred_at=end - timedelta(days=2))
+    store_items([article], source_id=run.source_id, run=run, observed_at=time.now(), past=past)
     alone = ask(user, **wished)
     run_to_end()
     assert outcome(alone)[0] == "done"
