@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-MODULES = ("pages", "fills", "ledgers", "claims", "orders", "dispatch", "text", "audit")
+MODULES = ("pages", "fills", "ledgers", "claims", "orders", "dispatch", "text", "audit", "backtests")
 
 
 def main() -> int:

@@ -35,6 +35,8 @@ VIEW_ALL = [
     "pnl.view_equitysnapshot",
     "pnl.view_givencost",
     "pnl.view_taxrule",
+    "pnl.view_backtest",
+    "pnl.view_backtesttrade",
     "monitoring.view_breach",
     "django_celery_beat.view_periodictask",
 ]

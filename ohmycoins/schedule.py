@@ -36,6 +36,7 @@ FIXED = (
     Entry(name="ledgers.tidy", task="ledgers.tidy", schedule="interval:1:minutes"),
     Entry(name="ledgers.retain", task="ledgers.retain", schedule="cron:30 3 * * *"),
     Entry(name="pnl.book_overdue", task="pnl.book_overdue", schedule="interval:5:seconds"),
+    Entry(name="pnl.run_backtests", task="pnl.run_backtests", schedule="interval:5:seconds"),
     Entry(name="pnl.take_snapshots", task="pnl.take_snapshots", schedule="interval:1:minutes"),
     Entry(
         name="monitoring.check_invariants", task="monitoring.check_invariants", schedule="interval:5:minutes"

@@ -315,6 +315,10 @@ ALGORITHMS = {
 
 # What a year without risk would have earned, as a fraction; taken off by the Sharpe and Sortino ratios.
 PNL_RISK_FREE_RATE = env.float("PNL_RISK_FREE_RATE", default=0.0)
+# How long a worker goes on with a backtest before it lets others have its place, and stores where it got to.
+OMC_BACKTEST_SLICE_SECONDS = env.float("OMC_BACKTEST_SLICE_SECONDS", default=3.0)
+# When a worker that has a backtest, and stored nothing, is taken to be dead.
+OMC_BACKTEST_LEASE_SECONDS = env.float("OMC_BACKTEST_LEASE_SECONDS", default=60.0)
 
 # Trading --------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from apps.pnl.models import (
+    Backtest,
+    BacktestTrade,
     BookingFailure,
     Closing,
     DailyTotal,
@@ -25,7 +27,7 @@ from apps.pnl.models import (
 )
 from apps.pnl.services.costs import give_cost
 from apps.pnl.services.tax_rules import add_tax_rule
-from ohmycoins.core.admin import FactAdmin, ReadOnly
+from ohmycoins.core.admin import FactAdmin, FactInline, ReadOnly
 from ohmycoins.core.errors import DomainError
 from ohmycoins.core.money import plain
 
@@ -195,3 +197,42 @@ class EquitySnapshotAdmin(FactAdmin):
     list_select_related = ("account",)
     search_fields: ClassVar[tuple[str, ...]] = ("account__user__email",)
     ordering = ("-id",)
+
+
+class BacktestTradeInline(FactInline):
+    model = BacktestTrade
+    fields = (
+        "number",
+        "executed_at",
+        "coin_type",
+        "side",
+        "quantity",
+        "price",
+        "fee_aud",
+        "realized_pnl",
+        "reason",
+    )
+    ordering = ("number",)
+    per_page = 50
+
+
+@admin.register(Backtest)
+class BacktestAdmin(FactAdmin):
+    list_display = (
+        "id", "user", "slug", "step", "start", "end", "status", "progress", "gain", "attempts", "created_at",
+    )  # fmt: skip
+    list_filter = ("status", "slug", ("created_at", RangeDateTimeFilter))
+    list_select_related = ("user",)
+    search_fields: ClassVar[tuple[str, ...]] = ("user__email", "slug")
+    exclude = ("checkpoint", "equity_curve")
+    inlines = (BacktestTradeInline,)
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Backtest]:
+        rows: QuerySet[Backtest] = super().get_queryset(request)
+        return rows.defer("checkpoint", "equity_curve")
+
+    @admin.display(description="Return")
+    def gain(self, backtest: Backtest) -> str:
+        found = (backtest.metrics or {}).get("return_percent")
+        return "–" if found is None else f"{found} %"

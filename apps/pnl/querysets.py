@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import QuerySet, Subquery, Value
+from django.db.models import F, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from apps.trading.models import Account
 
 if TYPE_CHECKING:
-    from apps.pnl.models import Closing, DailyTotal, Lot  # noqa: F401
+    from apps.pnl.models import Backtest, Closing, DailyTotal, Lot  # noqa: F401
 
 
 class LotQuerySet(QuerySet["Lot"]):
@@ -48,3 +48,23 @@ class ClosingQuerySet(QuerySet["Closing"]):
         kept = self.filter(account=account)
         kept = kept if start is None else kept.filter(closed_at__gte=start)
         return kept if end is None else kept.filter(closed_at__lt=end)
+
+
+class BacktestQuerySet(QuerySet["Backtest"]):
+    """Backtests."""
+
+    def of(self, user: Any) -> Self:
+        return self.filter(user=user)
+
+    def unfinished(self) -> Self:
+        """Keep those that workers still have to do with."""
+        return self.filter(status__in=("queued", "running"))
+
+    def waiting(self, now: datetime) -> Self:
+        """Keep those that a worker may take up, whoever waited longest first."""
+        free = Q(lease_until=None) | Q(lease_until__lte=now)
+        return self.unfinished().filter(free).order_by(F("worked_at").asc(nulls_first=True), "id")
+
+    def without_results(self) -> Self:
+        """Leave out what is long: checkpoint and curve."""
+        return self.defer("checkpoint", "equity_curve")

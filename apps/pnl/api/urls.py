@@ -1,6 +1,6 @@
-"""Route `/floor/positions`, `/floor/portfolio`, `/floor/trades` and `/floor/pnl`."""
+"""Route `/floor/positions`, `/floor/portfolio`, `/floor/trades`, `/floor/pnl` and `/lab/backtests`."""
 
-from apps.pnl.api import book_views, export_views, tax_views, views
+from apps.pnl.api import backtest_views, book_views, export_views, tax_views, views
 from ohmycoins.core.api.routes import ID, route
 
 TAX_YEAR = "floor/pnl/tax/(?P<financial_year>[^/]+)"
@@ -27,4 +27,9 @@ urlpatterns = [
     route("floor/pnl/unmatched", book_views.UnmatchedView),
     route(r"floor/pnl/export\.csv", export_views.ExportCsvView),
     route(r"floor/pnl/export\.xlsx", export_views.ExportXlsxView),
+    route("lab/backtests", backtest_views.BacktestsView),
+    route(f"lab/backtests/{ID}", backtest_views.BacktestView),
+    route(f"lab/backtests/{ID}/cancel", backtest_views.CancelBacktestView),
+    route(f"lab/backtests/{ID}/resume", backtest_views.ResumeBacktestView),
+    route(f"lab/backtests/{ID}/trades", backtest_views.BacktestTradesView),
 ]

@@ -71,12 +71,12 @@ class View:
         self.book = book
         self._inputs = {(each.series.value, each.of, each.detail): each for each in inputs}
         self._known = known
-        self._read: dict[Ref, None] = {}
+        self._read: list[Sequence[Row]] = []
 
     @property
     def read(self) -> tuple[Ref, ...]:
         """Give every row that was looked at."""
-        return tuple(self._read)
+        return tuple(dict.fromkeys(row.ref for rows in self._read for row in rows))
 
     def price(self, coin_type: str) -> Tick | None:
         """Give the newest price."""
@@ -132,6 +132,5 @@ class View:
         if within is not None and within != declared.within:
             since = self.now - within
             rows = [row for row in rows if row.occurred_at >= since]
-        for row in rows:
-            self._read[row.ref] = None
+        self._read.append(rows)
         return rows

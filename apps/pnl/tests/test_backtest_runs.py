@@ -1,0 +1,370 @@
+"""Backtests are run by workers in slices, each step once, whatever becomes of the workers."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time as wall
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal as D
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.ledgers.models import News, Price
+from apps.ledgers.services.store import Past, store_items
+from apps.ledgers.tests.factories import make_news, make_price, make_run, make_source, store_now
+from apps.pnl.models import Backtest, BacktestTrade
+from apps.pnl.services import backtest_runs, backtests
+from apps.pnl.services.backtest_runs import claim, run_backtests, work_on
+from apps.pnl.services.backtests import Wish, cancel_backtest, make_backtest, resume_backtest
+from apps.pnl.tests.backtest_rules import RULES
+from apps.trading.models import Algorithm, Event
+from apps.trading.tests.factories import make_account, set_limits
+from ohmycoins.core import clock as time
+from ohmycoins.core import seams
+from ohmycoins.core.errors import Conflict
+
+pytestmark = pytest.mark.django_db
+HOURS = 48
+
+
+@pytest.fixture(autouse=True)
+def rules(settings: Settings) -> Iterator[None]:
+    settings.ALGORITHMS = django_settings.ALGORITHMS | RULES
+    seams.load.cache_clear()
+    yield
+    seams.load.cache_clear()
+
+
+def make_prices(now: datetime, hours: int = HOURS, seed: int = 1) -> None:
+    """Have a price each hour up to `now`, and an article now and then."""
+    dice = random.Random(seed)
+    for hour in range(hours + 1):
+        bid = dice.randint(900, 1100)
+        make_price(bid=bid, ask=bid + dice.randint(1, 9), at=now - timedelta(hours=hours - hour))
+
+
+def ask(user: User, slug: str = "waves", **fields: Any) -> Backtest:
+    now = time.now()
+    values: dict[str, Any] = {
+        "slug": slug, "parameters": {}, "start": now - timedelta(hours=HOURS), "end": now, "step": "hour",
+    } | fields  # fmt: skip
+    return make_backtest(user=user, wish=Wish(**values))
+
+
+def outcome(backtest: Backtest) -> Any:
+    backtest.refresh_from_db()
+    trades = backtest.trades.order_by("number").values_list(
+        "number", "executed_at", "side", "quantity", "price", "realized_pnl"
+    )
+    return backtest.status, backtest.progress, backtest.metrics, backtest.equity_curve, list(trades)
+
+
+@pytest.fixture
+def whole(user: User, clock: Any) -> Any:
+    """Give what a backtest comes to that nobody disturbs."""
+    store_now(make_news(occurred_at=time.now()))
+    clock.shift((HOURS + 1) * 3600)
+    make_prices(time.now())
+    backtest = ask(user)
+    run_to_end()
+    found = outcome(backtest)
+    assert found[0] == "done", backtest.error
+    assert len(found[4]) > 20
+    return found
+
+
+def run_to_end() -> int:
+    count = 0
+    while run_backtests():
+        count += 1
+    return count
+
+
+def test_a_worker_runs_it_and_says_what_came_of_it(user: User, whole: Any) -> None:
+    backtest = Backtest.objects.get()
+    assert (backtest.status, backtest.progress, backtest.error, backtest.checkpoint) == (
+        "done",
+        100,
+        "",
+        None,
+    )
+    assert backtest.started_at == backtest.ended_at == time.now()
+    assert backtest.metrics["fills"] == backtest.trades.count()
+    assert backtest.metrics["decisions"]["total"] == HOURS
+    assert len(backtest.equity_curve) == HOURS + 1
+    assert backtest.equity_curve[-1]["equity"] == backtest.metrics["equity"]
+    gains = [gain for gain in backtest.trades.values_list("realized_pnl", flat=True) if gain is not None]
+    assert sum(gains) == D(backtest.metrics["realized_pnl"])
+    assert not run_backtests()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cancelled_and_resumed_anywhere_it_comes_to_the_same(
+    seed: int, user: User, whole: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = random.Random(seed)
+    backtest = ask(user)
+    shown = []
+    while (status := Backtest.objects.get(pk=backtest.pk).status) != "done":
+        assert status in ("queued", "running")
+        steps = iter(range(dice.randint(0, 9)))  # so many before the slice is over
+        monkeypatch.setattr(
+            backtest_runs.time, "monotonic", lambda steps=steps: 0 if next(steps, None) is not None else 10**9
+        )
+        if dice.random() < 0.3:  # while a worker has it: what it does then counts for nothing
+            held = claim()
+            assert held is not None
+            cancel_backtest(held)
+            monkeypatch.setattr(backtest_runs.time, "monotonic", lambda: 0)
+            work_on(held)
+            resume_backtest(held)
+        else:
+            run_backtests()
+        backtest.refresh_from_db()
+        shown.append(backtest.progress)
+    assert outcome(backtest) == whole
+    assert shown == sorted(shown)
+    assert len(shown) > 3
+
+
+def test_a_worker_whose_lease_ran_out_stores_nothing(user: User, whole: Any, clock: Any) -> None:
+    backtest = ask(user)
+    slow = claim()
+    assert claim() is None
+    clock.shift(61)
+    assert run_to_end() == 1
+    assert slow is not None
+    work_on(slow)
+    assert outcome(backtest) == whole
+
+
+def test_a_backtest_that_kills_workers_is_given_up(user: User, whole: Any, clock: Any) -> None:
+    backtest = ask(user)
+    for _ in range(3):
+        assert claim() is not None
+        clock.shift(61)
+    assert run_to_end() == 1
+    backtest.refresh_from_db()
+    assert (backtest.status, backtest.lease_until) == ("failed", None)
+    assert backtest.error.startswith("3 workers took it up, and none got on")
+    resume_backtest(backtest)
+    run_to_end()
+    assert outcome(backtest) == whole
+
+
+@pytest.mark.parametrize(
+    ("slug", "said"),
+    [
+        ("peeks", "TouchedDatabase: a rule may not ask the database: what it needs it declares as an input"),
+        ("reaches", "Undeclared: news:BTC: 1 day, 0:00:00 back was asked for, and 1:00:00 declared"),
+        ("foresees", "Undeclared: news:BTC: -1 day, 23:00:00 back was asked for, and 1:00:00 declared"),
+    ],
+)
+def test_a_rule_that_looks_ahead_is_refused_by_name(user: User, clock: Any, slug: str, said: str) -> None:
+    make_prices(time.now())
+    backtest = ask(user, slug)
+    run_to_end()
+    backtest.refresh_from_db()
+    start = (time.now() - timedelta(hours=HOURS)).isoformat()
+    assert (backtest.status, backtest.error) == ("failed", f"{slug} at {start}: {said}")
+    assert backtest.metrics is None
+    assert not backtest.trades.exists()
+
+
+def test_within_a_rule_it_is_the_step_s_time(user: User, clock: Any) -> None:
+    make_prices(time.now())
+    backtest = ask(user, "watches")
+    run_to_end()
+    backtest.refresh_from_db()
+    assert (backtest.status, backtest.error) == ("done", "")
+
+
+def test_an_error_of_ours_shows_no_traceback(user: User, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_prices(time.now())
+    backtest = ask(user)
+    monkeypatch.setattr(backtest_runs, "metrics_of", lambda engine: 1 / 0)
+    run_to_end()
+    backtest.refresh_from_db()
+    assert backtest.error == "Something went wrong on our side (ZeroDivisionError); it has been logged."
+
+
+def test_what_is_recorded_meanwhile_and_later_changes_nothing(
+    user: User, whole: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a backtest that got half way
+    backtest = ask(user)
+    with monkeypatch.context() as patch:
+        steps = iter(range(20))
+        patch.setattr(backtest_runs.time, "monotonic", lambda: 0 if next(steps, None) is not None else 10**9)
+        run_backtests()
+    # When an article is restated, and history is backfilled that would have been known then
+    at = time.now() - timedelta(hours=5, minutes=7)
+    store_now(make_news(title="Not at all", occurred_at=at))
+    Price.objects.create(
+        coin_type="BTC", bid=1, ask=2, last=1, occurred_at=at, observed_at=time.now(), available_at=at, origin="backfill"
+    )  # fmt: skip
+    run_to_end()
+    assert outcome(backtest) == whole
+
+
+def test_observed_later_is_not_known_earlier_in_a_later_run_either(
+    user: User, whole: Any, clock: Any
+) -> None:
+    wished = {"start": time.now() - timedelta(hours=HOURS), "end": time.now()}
+    clock.shift(60)
+    at = time.now() - timedelta(hours=5, minutes=7)
+    store_now(make_news(title="Not at all", occurred_at=at))
+    make_price(bid=1, ask=2, at=time.now())
+    Price.objects.create(coin_type="BTC", bid=1, ask=2, last=1, occurred_at=at, observed_at=time.now())
+    backtest = ask(user, **wished)
+    run_to_end()
+    assert outcome(backtest) == whole
+
+
+def test_one_that_waits_longer_goes_first(
+    user: User, whole: Any, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    first, second = ask(user), ask(user)
+    monkeypatch.setattr(backtest_runs.time, "monotonic", iter(range(0, 10**9, 10**4)).__next__)
+    for _ in range(6):
+        clock.shift(1)
+        run_backtests()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.progress == second.progress > 0
+
+
+def test_success_marks_the_algorithm_backtested_unless_it_changed_meanwhile(user: User, whole: Any) -> None:
+    def made(name: str) -> Algorithm:
+        return Algorithm.objects.create(user=user, slug="waves", name=name, parameters={"fraction": "0.5"})
+
+    own, other, changed = made("own"), made("other"), made("changed")
+    ask(user, "", algorithm_id=own.pk)
+    ask(user, "", algorithm_id=other.pk, parameters={"fraction": "0.25"})
+    ask(user, "", algorithm_id=changed.pk)
+    Algorithm.objects.filter(pk=changed.pk).update(version=2)
+    run_to_end()
+    assert set(Backtest.objects.values_list("status", flat=True)) == {"done"}
+    states = [Algorithm.objects.get(pk=each.pk).status for each in (own, other, changed)]
+    assert states == ["backtested", "draft", "draft"]
+    event = Event.objects.get(type="algorithm.backtested")
+    assert event.inputs["grounds"]["backtest"] == Backtest.objects.get(algorithm=own).pk
+
+
+def test_other_code_than_asked_for_is_not_mixed_in(
+    user: User, whole: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backtest = ask(user)
+    Backtest.objects.filter(pk=backtest.pk).update(code_digest="other")
+    run_to_end()
+    backtest.refresh_from_db()
+    assert backtest.error == "the code of waves changed after it was asked for: ask for another backtest"
+
+
+def test_an_account_lends_its_limits_and_its_days(user: User, whole: Any) -> None:
+    account = make_account(user)
+    set_limits(account, position=100, loss=100, algorithm=2)
+    values = {
+        "parameters": {},
+        "start": time.now() - timedelta(hours=HOURS),
+        "end": time.now(),
+        "step": "hour",
+    }
+    backtest = make_backtest(user=user, wish=Wish(slug="waves", **values), account=account)
+    assert backtest.limits["max_algorithm_percent"] == "2"
+    run_to_end()
+    backtest.refresh_from_db()
+    assert max(trade.value_aud for trade in backtest.trades.filter(side="buy")) <= 1_010
+
+
+def test_so_many_at_once_and_no_more(user: User, whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtests, "MOST_UNFINISHED", 2)
+    ask(user)
+    first = ask(user)
+    with pytest.raises(Conflict, match="You have 2 backtests that are not done"):
+        ask(user)
+    cancel_backtest(first)
+    ask(user)
+
+
+WORKER = """
+import django, sys
+django.setup()
+from apps.pnl.services import backtest_runs
+from ohmycoins.core import seams
+from django.conf import settings
+from apps.pnl.tests.backtest_rules import RULES
+settings.ALGORITHMS = settings.ALGORITHMS | RULES
+settings.OMC_BACKTEST_SLICE_SECONDS, settings.OMC_BACKTEST_LEASE_SECONDS = 0.05, 0.5
+seams.load.cache_clear()
+print("ready", flush=True)
+import time
+while True:
+    if not backtest_runs.run_backtests():
+        time.sleep(0.02)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
+    # Given minutes of two days, and what they come to
+    user = make_account().user
+    end = time.now().replace(second=0, microsecond=0) - timedelta(minutes=1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at, observed_at, origin)
+               SELECT 'BTC', 'AUD', 1000 + n %% 37, 1001 + n %% 37, 1000, false, at, at, 'observed'
+               FROM (SELECT n, %s - interval '1 minute' * n AS at FROM generate_series(0, 2880) AS n) AS tick""",
+            [end],
+        )
+    wished = {
+        "start": end - timedelta(days=2),
+        "end": end,
+        "step": "minute",
+        "slices": 2,
+        "slice_seconds": 90,
+    }
+    run = make_run(source=make_source("news_rss", "human"))
+    past = Past(News.Origin.BACKFILL, timedelta(0))
+    article = make_news(occurred_at=end - timedelta(days=2))
+    store_items([article], source_id=run.source_id, run=run, observed_at=time.now(), past=past)
+    alone = ask(user, **wished)
+    run_to_end()
+    assert outcome(alone)[0] == "done"
+    # When workers that run it again are killed, one after another
+    backtest = ask(user, **wished)
+    environment = os.environ | {
+        "DATABASE_URL": _test_database(),
+        "DJANGO_SETTINGS_MODULE": "ohmycoins.settings",
+    }
+    kills, dice = 0, random.Random(5)
+    deadline = wall.monotonic() + 90
+    while Backtest.objects.get(pk=backtest.pk).status != "done":
+        assert wall.monotonic() < deadline, outcome(backtest)[:2]
+        worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE)
+        try:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+            wall.sleep(dice.uniform(0.2, 1.0))
+        finally:
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait()
+            kills += 1
+    assert kills >= 2
+    assert outcome(backtest) == outcome(alone)
+    assert not BacktestTrade.objects.filter(backtest=backtest, number__gt=backtest.metrics["fills"]).exists()
+
+
+def _test_database() -> str:
+    """Name the test's own database for another process."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    return urlunsplit(url._replace(path=f"/{connection.settings_dict['NAME']}"))
