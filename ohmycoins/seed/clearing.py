@@ -5,6 +5,7 @@ transaction and these accounts alone, as the purge of the ledgers lifts theirs. 
 with the account: a chain of events with a gap would prove nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pgtrigger
@@ -14,6 +15,7 @@ from django.db import connection, models, transaction
 from apps.accounts.models import User
 from apps.ledgers.services.purge import purge_seeded
 from apps.pnl.models import (
+    Backtest,
     BookingFailure,
     Closing,
     DailyResult,
@@ -26,29 +28,38 @@ from apps.pnl.models import (
 )
 from apps.trading.models import (
     Account,
+    Algorithm,
     Chain,
     Credential,
     DayStart,
+    Decision,
+    Deployment,
     Discrepancy,
     Event,
+    Evidence,
     Fill,
     Holding,
     Limits,
     Movement,
     Order,
+    Promotion,
     Stop,
+    Twap,
 )
 from ohmycoins.core import clock
 from ohmycoins.seed import past
-from ohmycoins.seed.marks import GROUP, alone, quiet, seeded_accounts, seeded_users
+from ohmycoins.seed.marks import EVENT, GROUP, alone, quiet, seeded_accounts, seeded_users
 
 REASON = "seed --clear"
 # What belongs to an account, in the order in which it can go.
 OF_ACCOUNT: tuple[type[models.Model], ...] = (
     Match, Closing, Lot, Position, DailyResult, DailyTotal, EquitySnapshot, BookingFailure, GivenCost, Event,
-    Fill, Order, Holding, Movement, Limits, DayStart, Discrepancy, Credential, Chain, Account,
+    Fill, Order, Twap, Evidence, Decision, Deployment, Holding, Movement, Limits, DayStart, Discrepancy, Credential, Chain, Account,
 )  # fmt: skip
+_DEPLOYED = "deployment_id IN (SELECT id FROM trading_deployment WHERE account_id = %s)"
 WHOSE = {
+    Decision: _DEPLOYED,
+    Evidence: f"decision_id IN (SELECT id FROM trading_decision WHERE {_DEPLOYED})",
     Account: "id = %s",
     Chain: "id = %s",
     GivenCost: "movement_id IN (SELECT id FROM trading_movement WHERE account_id = %s)",
@@ -67,14 +78,17 @@ class Cleared:
 def clear() -> Cleared:
     """Delete seeded accounts with all that is in them, seeded users, and seeded entries.
 
-    Superusers stay, and so does a seeded user who has accounts of another making. Safe to run again.
+    Superusers stay, and so does a seeded user who has accounts, algorithms or backtests of another making. Safe to run again.
     """
     with alone(), quiet():
         accounts = list(seeded_accounts().order_by("pk").values_list("pk", flat=True))
         for account_id in accounts:
             _delete_account(account_id)
         users = [
-            _delete_user(user) for user in seeded_users().filter(is_superuser=False, trading_accounts=None)
+            _delete_user(user)
+            for user in seeded_users().filter(
+                is_superuser=False, trading_accounts=None, algorithms=None, backtests=None
+            )
         ]
         Group.objects.filter(name=GROUP, user=None).delete()
         entries = purge_seeded(now=clock.now(), reason=REASON)
@@ -86,11 +100,24 @@ def clear() -> Cleared:
 def _delete_account(account_id: int) -> None:
     Account.objects.locked().get(pk=account_id)
     stops = Stop.objects.filter(scope=Stop.Scope.ACCOUNT, target=str(account_id))
+    marks = Event.objects.filter(account=account_id, type=EVENT).values_list("inputs", flat=True)
+    algorithms = [algorithm_id for inputs in marks for algorithm_id in inputs.get("algorithms", ())]
+    Backtest.objects.filter(account=account_id).update(account=None)
     with pgtrigger.ignore(*_triggers(Stop, *OF_ACCOUNT)), connection.cursor() as cursor:
         stops.delete()
         for model in OF_ACCOUNT:
             whose = WHOSE.get(model, "account_id = %s")
             cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE {whose}", [account_id])  # noqa: S608 - our own
+    _delete_algorithms(algorithms)
+
+
+def _delete_algorithms(ids: Sequence[int]) -> None:
+    """Delete algorithms that were made up and that no account has; backtests of them stay, as the rule's."""
+    gone = Algorithm.objects.filter(pk__in=ids, deployments=None)
+    with pgtrigger.ignore(*_triggers(Algorithm, Promotion)):
+        Backtest.objects.filter(algorithm__in=gone).update(algorithm=None)
+        Promotion.objects.filter(algorithm__in=gone).delete()
+        gone.delete()
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ some are not. What an idea comes to is for the market, the account and its limit
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 from ohmycoins.sandbox.chance import dice
@@ -16,8 +17,15 @@ BUY, SELL = "buy", "sell"
 COINS = tuple(BASES)
 LEDGERS = ("exchange", "human", "glass", "catalyst")
 # Whose value locked speaks for a coin; Ethereum's for the others.
-LOCKED = {"BTC": "Bitcoin", "SOL": "Solana", "ADA": "Cardano", "POL": "Polygon", "DOT": "Polkadot",
-          "AAVE": "aave", "UNI": "uniswap", "DOGE": "Dogechain"}  # fmt: skip
+CHAIN = {
+    "BTC": "Bitcoin",
+    "ETH": "Ethereum",
+    "SOL": "Solana",
+    "ADA": "Cardano",
+    "POL": "Polygon",
+    "DOT": "Polkadot",
+}
+PROTOCOL = {"AAVE": "aave", "UNI": "uniswap"}
 LIMITED = 0.25  # the share of a person's orders that wait for a better price
 BOLD = 0.08  # the share of ideas that nobody checks against what is there
 MISSED = 0.02  # the share of an algorithm's orders that come too late
@@ -43,6 +51,8 @@ class Idea:
     """Whether it is tried even if there is visibly not enough to pay or to sell."""
     is_late: bool = False
     """Whether nobody takes the order up before it expires."""
+    confidence: Decimal = Decimal("0.5")
+    """An algorithm's, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +93,10 @@ def ideas_of(seed: int, number: int, profile: tuple[str, str], outlook: Outlook)
 
 def ideas_of_algorithm(seed: int, algorithm_id: int, outlook: Outlook) -> list[Idea]:
     """Give the ideas of an algorithm, oldest first: two coins, and one ledger that it rests on."""
-    throw = dice(seed, "algorithm", algorithm_id)
+    throw, coins = dice(seed, "algorithm", algorithm_id), coins_of_algorithm(seed, algorithm_id)
     ledger, hour = LEDGERS[(algorithm_id - 1) % len(LEDGERS)], throw.randrange(24)
     found = []
-    for coin in throw.sample(COINS, 2):
+    for coin in coins:
         share, held_since = throw.choice((0.06, 0.09, 0.12)), None
         for at in outlook.days(hour):
             sign = SIGNALS[ledger](outlook, coin, at)
@@ -100,10 +110,16 @@ def ideas_of_algorithm(seed: int, algorithm_id: int, outlook: Outlook) -> list[I
         replace(
             idea, at=_seconds(idea.at, throw), algorithm_id=algorithm_id, ledger=ledger,
             is_bold=throw.random() < BOLD, is_late=throw.random() < MISSED,
+            confidence=Decimal(throw.randint(40, 95)) / 100,
         )
         for idea in found
     )  # fmt: skip
     return sorted(dated, key=lambda idea: idea.at)
+
+
+def coins_of_algorithm(seed: int, algorithm_id: int) -> list[str]:
+    """Give the coins that an algorithm trades, the one that its rule follows first."""
+    return dice(seed, "coins", algorithm_id).sample(COINS, 2)
 
 
 def _varied(idea: Idea, throw: Random) -> Idea:
@@ -198,7 +214,7 @@ def _cross(outlook: Outlook, coin: str, at: datetime) -> int:
 
 def _locked(outlook: Outlook, coin: str, at: datetime) -> int:
     """Follow the value locked on the coin's chain or in its protocol, over two weeks."""
-    name = LOCKED.get(coin, "Ethereum")
+    name = CHAIN.get(coin) or PROTOCOL.get(coin, "Ethereum")
     now, then = (
         outlook.market.level("ETH", when) * outlook.market.level(name, when) for when in (at, at - 14 * DAY)
     )

@@ -10,7 +10,7 @@ Declined: setting the real rows and putting them back before each commit, which 
 collectors and tells everyone else lies if it goes wrong.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -24,7 +24,7 @@ from django.db import connection, transaction
 from apps.accounts.models import User
 from apps.pnl.models import BookingFailure
 from apps.pnl.services.equity import value_days
-from apps.trading.models import Account, Event, Order
+from apps.trading.models import Account, Deployment, Event, Order
 from apps.trading.records import LIMIT, MARKET, Bounds, Ticket
 from apps.trading.services.accounts import open_account
 from apps.trading.services.cancel import cancel_order
@@ -35,6 +35,7 @@ from apps.trading.states import IN_FLIGHT, RESTING, TERMINAL, Status, values
 from ohmycoins.core import clock
 from ohmycoins.core.money import ZERO, floor_quantity
 from ohmycoins.sandbox.market import Market
+from ohmycoins.seed.algorithms import Numbers, close, decide, deploy_algorithms, go_on
 from ohmycoins.seed.entries import prices_at
 from ohmycoins.seed.ideas import BUY, OPENING, ROUND, Idea, Outlook
 from ohmycoins.seed.marks import ACTOR, EVENT
@@ -79,6 +80,8 @@ class Replay:
     account: Account
     market: Market
     until: datetime
+    deployments: Mapping[int, Deployment]
+    """Of the algorithms that have ideas, by number."""
     _agenda: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -102,11 +105,15 @@ class Replay:
         if ticket is None:
             return
         is_late = idea.is_late and at + HOUR < self.until
-        actor = f"algorithm:{idea.algorithm_id}" if idea.algorithm_id else f"user:{self.account.user_id}"
+        deployment = self._deployment(idea)
+        decision = decide(deployment, idea, ticket) if deployment else None
+        actor = f"deployment:{deployment.pk}" if deployment else f"user:{self.account.user_id}"
         order = place_order(
-            user=self.account.user, account=self.account, ticket=ticket, algorithm_id=idea.algorithm_id,
-            ledger=idea.ledger, expires_at=at + LATE_AFTER if is_late else None, actor=actor,
+            user=self.account.user, account=self.account, ticket=ticket, algorithm_id=self._book(idea),
+            ledger=idea.ledger, decision=decision, expires_at=at + LATE_AFTER if is_late else None, actor=actor,
         )  # fmt: skip
+        if decision:
+            close(decision, idea, ticket, order)
         if order.status == Status.DENIED:
             return
         if is_late:
@@ -164,14 +171,21 @@ class Replay:
         """Give the book's coins that no order in flight is about to sell."""
         return _number(
             FREE_COINS, account=self.account.pk, in_flight=values(IN_FLIGHT), coin=idea.coin,
-            algorithm=idea.algorithm_id,
+            algorithm=self._book(idea),
         )  # fmt: skip
+
+    def _deployment(self, idea: Idea) -> Deployment | None:
+        return self.deployments[idea.algorithm_id] if idea.algorithm_id else None
+
+    def _book(self, idea: Idea) -> int | None:
+        deployment = self._deployment(idea)
+        return deployment.algorithm_id if deployment else None
 
 
 @transaction.atomic
 def trade_through(
     user: User, *, name: str, is_default: bool, bounds: Bounds, outlook: Outlook, ideas: Sequence[Idea],
-    report: Callable[[int], None],
+    numbers: Numbers, report: Callable[[int], None],
 ) -> Account:  # fmt: skip
     """Open a paper account for the user and let it trade through the past; say what each day ended with.
 
@@ -181,16 +195,21 @@ def trade_through(
     with clock.at(since):
         account = open_account(user=user, name=name, venue="paper", is_default=is_default)
         set_limits(account, bounds=bounds, actor=ACTOR)
+        deployments = deploy_algorithms(account, market.seed, numbers)
     with connection.cursor() as cursor:
         cursor.execute(SHADOW)
-        Replay(account, market, until).run(ideas, report)
+        Replay(account, market, until, deployments).run(ideas, report)
         cursor.execute(UNSHADOW)
     _require_sound(account)
     with clock.at(until):
         value_days(account)
+    go_on(deployments)
     Event.objects.create(
         account=account, type=EVENT, at=clock.now(), actor=ACTOR, reason="demo data",
-        inputs={"seed": market.seed, "since": since.isoformat(), "until": until.isoformat()},
+        inputs={
+            "seed": market.seed, "since": since.isoformat(), "until": until.isoformat(),
+            "algorithms": list(user.algorithms.order_by("pk").values_list("pk", flat=True)),
+        },
     )  # fmt: skip
     account.refresh_from_db()
     return account

@@ -15,6 +15,7 @@ from ohmycoins.core import clock
 from ohmycoins.core.errors import Refused
 from ohmycoins.sandbox.market import Market
 from ohmycoins.seed import past
+from ohmycoins.seed.algorithms import Numbers, numbers_of
 from ohmycoins.seed.entries import Window
 from ohmycoins.seed.ideas import Idea, Outlook, ideas_of, ideas_of_algorithm
 from ohmycoins.seed.marks import GROUP, alone, quiet, seeded_accounts, seeded_users
@@ -41,7 +42,7 @@ def seed_database(*, users: int, algorithms: int, days: int, seed: int, report: 
     """Write what is missing of the past, the people and their trades.
 
     Superusers are kept as they are, counted among the `users`, and get an account as everyone does;
-    `algorithms` are dealt out to all. A run after one that was interrupted goes on where that ended; a
+    `algorithms` are dealt out to all, and two thirds of them trade. A run after one that was interrupted goes on where that ended; a
     run after a finished one adds nothing, however much later. Raises Refused (live trading, or the past
     of another seed) and Conflict (it is being seeded already).
     """
@@ -57,8 +58,8 @@ def seed_database(*, users: int, algorithms: int, days: int, seed: int, report: 
         if waiting:
             outlook = read_outlook(market, window)
             for number, user in waiting:
-                own = range(number + 1, algorithms + 1, len(traders))
-                _trade(user, _ideas(seed, number, user, own, outlook), outlook, report)
+                numbers = numbers_of(number, len(traders), algorithms)
+                _trade(user, _ideas(seed, number, user, numbers, outlook), numbers, outlook, report)
         return Seeded(window, new_users=new_users, new_accounts=len(waiting))
 
 
@@ -96,15 +97,17 @@ def _make_user(made: Person, window: Window) -> User:
     return user
 
 
-def _ideas(seed: int, number: int, user: User, algorithms: range, outlook: Outlook) -> list[Idea]:
+def _ideas(seed: int, number: int, user: User, algorithms: Numbers, outlook: Outlook) -> list[Idea]:
     """Give what a user and the algorithms that run for them want to trade."""
     by_hand = ideas_of(seed, number, (user.risk_tolerance, user.trading_experience), outlook)
     return by_hand + [
-        idea for algorithm_id in algorithms for idea in ideas_of_algorithm(seed, algorithm_id, outlook)
+        idea
+        for algorithm_id in algorithms.trading
+        for idea in ideas_of_algorithm(seed, algorithm_id, outlook)
     ]
 
 
-def _trade(user: User, ideas: list[Idea], outlook: Outlook, report: Report) -> None:
+def _trade(user: User, ideas: list[Idea], numbers: Numbers, outlook: Outlook, report: Report) -> None:
     """Open the user's account and let it trade through the window."""
     is_first = not Account.objects.filter(user=user, is_default=True).exists()
     position, loss, algorithm = LIMITS[user.risk_tolerance]
@@ -115,6 +118,6 @@ def _trade(user: User, ideas: list[Idea], outlook: Outlook, report: Report) -> N
     report(part, 0, len(ideas))
     trade_through(
         user, name=FIRST_NAME if is_first else NEXT_NAME, is_default=is_first, bounds=bounds, outlook=outlook,
-        ideas=ideas, report=lambda done: report(part, done, len(ideas)),
+        ideas=ideas, numbers=numbers, report=lambda done: report(part, done, len(ideas)),
     )  # fmt: skip
     report(part, len(ideas), len(ideas))

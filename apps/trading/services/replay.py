@@ -37,6 +37,8 @@ def replay_decision(decision_id: int) -> Replayed:
     )
     if decision is None or decision.status != Decision.Status.DONE or decision.decided_at is None:
         raise Invalid(f"there is no decision {decision_id} that came to a signal")
+    if not decision.code_digest:
+        raise Invalid(f"decision {decision_id} was {decision.reason.rpartition(', ')[2]}: no rule made it")
     rule = rule_of(decision.deployment.algorithm.slug)
     parameters = read_parameters(rule, decision.parameters)
     inputs = rule.inputs(parameters)

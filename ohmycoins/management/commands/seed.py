@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--users", type=_count, default=10, help="superusers counted (10)")
         parser.add_argument(
-            "--algorithms", type=_count, default=15, help="books that algorithms trade in (15)"
+            "--algorithms", type=_count, default=15, help="set up, two thirds of them trading (15)"
         )
         parser.add_argument("--days", type=_count, default=365, help="of history, up to now (365)")
         parser.add_argument("--seed", type=int, default=42, help="the sandbox's own is 42")
