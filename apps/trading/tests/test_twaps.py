@@ -180,8 +180,10 @@ def test_plan_whose_first_slice_is_denied_is_stored_as_such(account: Account) ->
 def test_slice_that_is_denied_at_its_claim_ends_the_plan_too(account: Account, clock: Any) -> None:
     twap = start(account, quantity="60")
     set_limits(account, position=1)  # A$1,000, and a slice is of 1,500
+    drain_account(account.pk)
+    set_limits(account, position=100)
     run_out(clock, twap)
-    assert (twap.status, twap.placed) == ("denied", 1)
+    assert (twap.status, twap.placed, twap.orders.count()) == ("denied", 1, 1)
     assert "POSITION_LIMIT" in twap.reason
 
 
