@@ -94,7 +94,7 @@ def _backtest(user: User, coins: tuple[str, ...], start: datetime, step: str) ->
     while run_backtests():
         pass
     backtest.refresh_from_db()
-    if backtest.status != Backtest.Status.DONE or not backtest.metrics["total_trades"]:
+    if backtest.status != Backtest.Status.DONE or not (backtest.metrics or {}).get("total_trades"):
         raise RuntimeError(f"{backtest}: {backtest.error}")
     return backtest
 

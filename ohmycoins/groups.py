@@ -25,6 +25,7 @@ VIEW_ALL = [
     "trading.view_promotion",
     "trading.view_deployment",
     "trading.view_decision",
+    "trading.view_twap",
     "trading.view_evidence",
     "pnl.view_lot",
     "pnl.view_match",

@@ -59,7 +59,7 @@ OF_ACCOUNT: tuple[type[models.Model], ...] = (
 _DEPLOYED = "deployment_id IN (SELECT id FROM trading_deployment WHERE account_id = %s)"
 WHOSE = {
     Decision: _DEPLOYED,
-    Evidence: f"decision_id IN (SELECT id FROM trading_decision WHERE {_DEPLOYED})",
+    Evidence: f"decision_id IN (SELECT id FROM trading_decision WHERE {_DEPLOYED})",  # noqa: S608 - our own
     Account: "id = %s",
     Chain: "id = %s",
     GivenCost: "movement_id IN (SELECT id FROM trading_movement WHERE account_id = %s)",

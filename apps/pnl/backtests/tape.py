@@ -25,10 +25,10 @@ from apps.pnl.backtests.plan import Plan
 from apps.pnl.backtests.reading import BACKFILLED, PRICES, Scope
 from apps.pnl.backtests.windows import Window
 from apps.trading.algorithms.base import Input, Series
-from apps.trading.algorithms.rows import Ref, Row, Tick
+from apps.trading.algorithms.rows import WIDTHS, Ref, Row, Tick
 from apps.trading.records import BUY, Quote
 from apps.trading.safety import STALE_AFTER
-from apps.trading.services.ledger_rows import AUD, TABLES, WIDTHS, end_of
+from apps.trading.services.ledger_rows import AUD, TABLES, end_of
 from apps.trading.services.ledger_rows import PRICES as PRICES_SOURCE
 from ohmycoins.core.money import PRICE_STEP
 

@@ -52,8 +52,8 @@ class Twap(models.Model):
             models.CheckConstraint(
                 condition=Q(slices__gte=1, slice_seconds__gte=1, placed__lte=F("slices"))
                 & (
-                    Q(amount_aud=None) & positive("quantity")
-                    | Q(quantity=None, side="buy") & positive("amount_aud")
+                    Q(amount_aud=None, quantity__isnull=False) & positive("quantity")
+                    | Q(quantity=None, amount_aud__isnull=False, side="buy") & positive("amount_aud")
                 ),
                 name="twap_sized",
             ),

@@ -38,6 +38,7 @@ from apps.trading.services.algorithms import rule_of
 from apps.trading.services.knowing import read_known, settle_ledgers
 from apps.trading.services.place import place_order
 from apps.trading.services.promotions import is_approved_for_live
+from apps.trading.services.standing import read_book_day
 from apps.trading.services.twaps import start_twap
 from ohmycoins.core import clock
 
@@ -126,6 +127,8 @@ def _decide(
             status=Decision.Status.SKIPPED, reason=f"the deployment is {deployment.status}"
         )
         return
+    if deployment.daily_loss_limit_aud is not None:
+        read_book_day(account, deployment.pk, now)  # the day's losses are counted from its first decision on
     book = books.shown_book(account, deployment.algorithm_id, deployment.position_limit_aud)
     found = consult(rule, parameters, inputs, read_known(inputs, now), book, now)
     signal, denials = found.signal, deciding.gate(found.signal, found.verdicts)
