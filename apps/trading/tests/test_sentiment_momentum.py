@@ -15,7 +15,7 @@ from ohmycoins.core.errors import Invalid
 RULE = SentimentMomentum()
 SMALL = {"minimum_texts": 2, "recent_hours": 6, "baseline_hours": 48}
 HELD = book_of(BTC=("2", "200", NOW - 12 * HOUR))
-SELLING = book_of(BTC=("0", "200"))
+SELLING = book_of(BTC=("0", "200", NOW - 12 * HOUR))
 JUST = book_of(BTC=("2", "200", NOW - 12 * HOUR + timedelta(seconds=1)))
 
 
