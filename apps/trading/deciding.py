@@ -104,11 +104,19 @@ def _problems(signal: Signal) -> list[str]:
     return found
 
 
-def gate(signal: Signal, verdicts: Sequence[Verdict]) -> tuple[Denial, ...]:
-    """Stop a purchase when any input cannot be believed; sales and holding pass."""
+def gate(signal: Signal, verdicts: Sequence[Verdict], *, in_flight: bool) -> tuple[Denial, ...]:
+    """Stop a purchase when any input cannot be believed, or while an earlier order is `in_flight`.
+
+    What an order in flight will buy is not in the book yet, and would be bought again. Sales and holding pass.
+    """
     if signal.action != BUY:
         return ()
-    return tuple(_denial(verdict) for verdict in verdicts if verdict.state != OK)
+    denials = [_denial(verdict) for verdict in verdicts if verdict.state != OK]
+    if in_flight:
+        denials.append(
+            Denial("ORDER_IN_FLIGHT", "An earlier order of the algorithm is under way: nothing is bought before it ended.")
+        )  # fmt: skip
+    return tuple(denials)
 
 
 def _denial(verdict: Verdict) -> Denial:

@@ -171,6 +171,8 @@ class Engine:
     def _decide(self, now: datetime) -> None:
         """Ask the rule, and trade as it says as far as that is allowed."""
         plan, state = self.plan, self.state
+        if plan.loss_limit_aud is not None:
+            self._begin_book_day(now)
         for declared in plan.inputs:  # read before the rule is asked: within it, nothing is
             self.market.rows(declared)
         book = self._book()
@@ -185,7 +187,7 @@ class Engine:
             return
         # Sales pass the gate whatever their inputs are.
         verdicts = deciding.judge_inputs(plan.inputs, self.market, now) if signal.action == BUY else ()
-        denials = deciding.gate(signal, verdicts)
+        denials = deciding.gate(signal, verdicts, in_flight=bool(state.account.orders or state.slices))
         sized = None if denials else deciding.size_of(signal, book)
         if isinstance(sized, Denial):
             denials = (sized,)
@@ -260,12 +262,16 @@ class Engine:
                 account.fill(order, execution, fee_rate=self.venue.fee_rate, at=now)
         account.orders = [order for order in account.orders if order.quantity]
 
+    def _begin_book_day(self, now: datetime) -> None:
+        """Note what the book began its local day with, if nobody looked at it yet."""
+        state, today = self.state, local_day(now, self.plan.timezone)
+        if state.book_day != today:
+            state.book_day, state.book_value, state.book_spent = today, self._value(), state.account.spent_aud
+
     def _standing(self, ticket: Ticket, now: datetime) -> Standing:
         """Count how the account stands towards an order, as `trading.services.standing` does."""
-        state, plan, account = self.state, self.plan, self.state.account
-        coin, today = ticket.coin_type, local_day(now, plan.timezone)
-        if state.book_day != today:
-            state.book_day, state.book_value, state.book_spent = today, self._value(), account.spent_aud
+        state, plan, account, coin = self.state, self.plan, self.state.account, ticket.coin_type
+        self._begin_book_day(now)
         here: dict[str, Any] = {
             "status": "reduce_only" if state.reduce_only else "active",
             "available_aud": account.cash_aud - account.reserved_aud,

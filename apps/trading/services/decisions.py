@@ -31,7 +31,7 @@ from apps.trading.algorithms.base import (
 from apps.trading.algorithms.rows import Ref
 from apps.trading.algorithms.view import Book, View
 from apps.trading.deciding import Verdict
-from apps.trading.models import Account, Decision, Deployment, Event, Evidence, Order
+from apps.trading.models import Account, Decision, Deployment, Event, Evidence, Order, Twap
 from apps.trading.records import Denial, Ticket
 from apps.trading.services import books
 from apps.trading.services.algorithms import rule_of
@@ -40,6 +40,7 @@ from apps.trading.services.place import place_order
 from apps.trading.services.promotions import is_approved_for_live
 from apps.trading.services.standing import read_book_day
 from apps.trading.services.twaps import start_twap
+from apps.trading.states import IN_FLIGHT, values
 from ohmycoins.core import clock
 
 log = structlog.get_logger(__name__)
@@ -131,7 +132,7 @@ def _decide(
         read_book_day(account, deployment.pk, now)  # the day's losses are counted from its first decision on
     book = books.shown_book(account, deployment.algorithm_id, deployment.position_limit_aud)
     found = consult(rule, parameters, inputs, read_known(inputs, now), book, now)
-    signal, denials = found.signal, deciding.gate(found.signal, found.verdicts)
+    signal, denials = found.signal, _gate(found, deployment)
     ticket = None
     if signal.action != HOLD and not denials:
         sized = deciding.size_of(signal, book)
@@ -143,6 +144,15 @@ def _decide(
     _record(decision, rule, parameters, book, found, said, now)
     Deployment.objects.filter(pk=deployment.pk).update(runs=F("runs") + 1, failures_in_row=0, last_run_at=now)
     log.info("decision.made", decision_id=decision.pk, deployment_id=deployment.pk, action=signal.action)
+
+
+def _gate(found: Consulted, deployment: Deployment) -> tuple[Denial, ...]:
+    own = Order.objects.filter(account=deployment.account_id, algorithm_id=deployment.algorithm_id)
+    in_flight = (
+        own.filter(status__in=values(IN_FLIGHT)).exists()
+        or Twap.objects.active().filter(decision__deployment=deployment).exists()
+    )
+    return deciding.gate(found.signal, found.verdicts, in_flight=in_flight)
 
 
 def _order(

@@ -153,7 +153,7 @@ def test_unbelievable_inputs_stop_purchases_and_name_each_series_with_its_age() 
     verdicts = judge_inputs(
         [PRICE, CANDLES, NEWS, events], KnownRows([*rows, happened("listing", HOUR)]), NOW
     )
-    assert gate(buy(fraction="1"), verdicts) == (
+    assert gate(buy(fraction="1"), verdicts, in_flight=False) == (
         Denial("BAD_INPUT", "price:BTC has a bid above its ask.", limit="300", value="0"),
         Denial(
             "STALE_INPUT", "candles:BTC:hour is 7200 s old; nothing is bought on it when older than 3600 s.",
@@ -165,9 +165,9 @@ def test_unbelievable_inputs_stop_purchases_and_name_each_series_with_its_age() 
 
 def test_sales_and_holding_pass_whatever_the_inputs_are_like() -> None:
     verdicts = (Verdict("price:BTC", "missing", HOUR), Verdict("news:BTC", "stale", HOUR, NOW, DAY))
-    assert gate(sell(fraction="1"), verdicts) == ()
-    assert gate(hold("why"), verdicts) == ()
-    assert gate(buy(fraction="1"), (Verdict("price:BTC", "ok", HOUR, NOW, SECOND),)) == ()
+    assert gate(sell(fraction="1"), verdicts, in_flight=False) == ()
+    assert gate(hold("why"), verdicts, in_flight=False) == ()
+    assert gate(buy(fraction="1"), (Verdict("price:BTC", "ok", HOUR, NOW, SECOND),), in_flight=False) == ()
 
 
 # What it comes to ------------------------------------------------------------------------------------

@@ -283,3 +283,17 @@ def test_live_deployment_of_code_that_nobody_approved_is_paused() -> None:
     assert (deployment.status, deployment.next_run_at) == ("paused", None)
     assert "promote it anew" in deployment.status_reason
     assert Event.objects.get(type="deployment.paused").to_status == "paused"
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_nothing_is_bought_while_an_earlier_order_is_in_flight(clock: Any, slices: int) -> None:
+    deployment = make_deployment(slices=slices, slice_seconds=600)
+    decide(deployment)
+    clock.shift(timedelta(minutes=5))
+    make_price()
+    assert [denial["code"] for denial in decide(deployment).denials] == ["ORDER_IN_FLIGHT"]
+    drain_account(deployment.account_id)
+    clock.shift(timedelta(minutes=5))
+    make_price()
+    codes = [denial["code"] for denial in decide(deployment).denials]
+    assert codes == ([] if slices == 1 else ["ORDER_IN_FLIGHT"])  # the rest of its slices is to come
