@@ -16,13 +16,13 @@ from apps.trading.algorithms.base import Input, Series
 from apps.trading.algorithms.rows import Ref
 from apps.trading.models import Account, Algorithm, Decision, Deployment, Evidence, Order, Promotion
 from apps.trading.records import Ticket
-from apps.trading.services.algorithms import complete, digest_of
+from apps.trading.services.algorithms import complete, digest_of, rule_of
 from apps.trading.services.ledger_rows import COMMON, TABLES
 from ohmycoins.core import clock
 from ohmycoins.core.frequency import parse
 from ohmycoins.core.money import ZERO, plain
 from ohmycoins.sandbox.market import DAY
-from ohmycoins.seed.ideas import CHAIN, LEDGERS, PROTOCOL, Idea, coins_of_algorithm
+from ohmycoins.seed.ideas import CHAIN, LEDGERS, PROTOCOL, Idea, coin_of_algorithm, ledger_of_algorithm
 
 MADE_UP = "made up by manage.py seed"
 RULES = {
@@ -70,9 +70,7 @@ def deploy_algorithms(account: Account, seed: int, numbers: Numbers) -> dict[int
 
 
 def _deployment(account: Account, seed: int, number: int) -> Deployment:
-    slug = RULES[LEDGERS[(number - 1) % len(LEDGERS)]]
-    coins = coins_of_algorithm(seed, number)
-    coin = next((coin for coin in coins if slug != "tvl_trend" or coin in CHAIN | PROTOCOL), "ETH")
+    slug, coin = RULES[ledger_of_algorithm(number)], coin_of_algorithm(seed, number)
     parameters = complete(slug, {"coin_type": coin} | _followed(slug, coin))
     algorithm = _algorithm(account.user, number, slug, Algorithm.Status.PAPER, parameters)
     now = clock.now()
@@ -88,7 +86,7 @@ def _deployment(account: Account, seed: int, number: int) -> Deployment:
 
 
 def _algorithm(user: User, number: int, slug: str, status: str, parameters: dict[str, Any]) -> Algorithm:
-    name = f"{slug.replace('_', ' ').capitalize()} {number}"
+    name = f"{rule_of(slug).title} {number}"
     return Algorithm.objects.create(
         user=user, slug=slug, name=name, status=status, parameters=parameters, created_at=clock.now()
     )
@@ -112,7 +110,7 @@ def go_on(deployments: dict[int, Deployment]) -> None:
         deployment.save(update_fields=["next_run_at"])
 
 
-def decide(deployment: Deployment, idea: Idea, ticket: Ticket) -> Decision:
+def decide(deployment: Deployment, idea: Idea) -> Decision:
     """Store what an algorithm is said to have decided, still to be closed with what came of it."""
     decision = Decision.objects.create(
         deployment=deployment, slot=idea.at, created_at=idea.at, nudged_at=idea.at
@@ -151,8 +149,4 @@ def _evidence(idea: Idea) -> Iterator[Ref]:
 def _input(series: Series, detail: str, coin: str) -> Input:
     if series == Series.METRICS and coin in PROTOCOL:
         return Input(series=Series.FUNDAMENTALS, of=PROTOCOL[coin], max_age=NEVER)
-    return Input(series=series, of=_asset(series, coin), detail=detail, max_age=NEVER)
-
-
-def _asset(series: Series, coin: str) -> str:
-    return coin if series != Series.METRICS or coin in CHAIN else "ETH"
+    return Input(series=series, of=coin, detail=detail, max_age=NEVER)

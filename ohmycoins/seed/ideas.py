@@ -92,20 +92,19 @@ def ideas_of(seed: int, number: int, profile: tuple[str, str], outlook: Outlook)
 
 
 def ideas_of_algorithm(seed: int, algorithm_id: int, outlook: Outlook) -> list[Idea]:
-    """Give the ideas of an algorithm, oldest first: two coins, and one ledger that it rests on."""
-    throw, coins = dice(seed, "algorithm", algorithm_id), coins_of_algorithm(seed, algorithm_id)
-    ledger, hour = LEDGERS[(algorithm_id - 1) % len(LEDGERS)], throw.randrange(24)
-    found = []
-    for coin in coins:
-        share, held_since = throw.choice((0.06, 0.09, 0.12)), None
-        for at in outlook.days(hour):
-            sign = SIGNALS[ledger](outlook, coin, at)
-            if sign > 0 and held_since is None:
-                found.append(Idea(at=at, coin=coin, side=BUY, share=share))
-                held_since = at
-            elif sign < 0 and held_since is not None and at - held_since >= 2 * DAY:
-                found.append(Idea(at=at, coin=coin, side=SELL, share=1.0))
-                held_since = None
+    """Give the ideas of an algorithm, oldest first: one coin, and one ledger that it rests on."""
+    throw, coin = dice(seed, "algorithm", algorithm_id), coin_of_algorithm(seed, algorithm_id)
+    ledger, hour = ledger_of_algorithm(algorithm_id), throw.randrange(24)
+    found: list[Idea] = []
+    share, held_since = throw.choice((0.06, 0.09, 0.12)), None
+    for at in outlook.days(hour):
+        sign = SIGNALS[ledger](outlook, coin, at)
+        if sign > 0 and held_since is None:
+            found.append(Idea(at=at, coin=coin, side=BUY, share=share))
+            held_since = at
+        elif sign < 0 and held_since is not None and at - held_since >= 2 * DAY:
+            found.append(Idea(at=at, coin=coin, side=SELL, share=1.0))
+            held_since = None
     dated = (
         replace(
             idea, at=_seconds(idea.at, throw), algorithm_id=algorithm_id, ledger=ledger,
@@ -117,9 +116,16 @@ def ideas_of_algorithm(seed: int, algorithm_id: int, outlook: Outlook) -> list[I
     return sorted(dated, key=lambda idea: idea.at)
 
 
-def coins_of_algorithm(seed: int, algorithm_id: int) -> list[str]:
-    """Give the coins that an algorithm trades, the one that its rule follows first."""
-    return dice(seed, "coins", algorithm_id).sample(COINS, 2)
+def ledger_of_algorithm(algorithm_id: int) -> str:
+    """Give the ledger that an algorithm rests on."""
+    return LEDGERS[(algorithm_id - 1) % len(LEDGERS)]
+
+
+def coin_of_algorithm(seed: int, algorithm_id: int) -> str:
+    """Give the coin that an algorithm trades; one that looks at figures trades what has some."""
+    measured = tuple(CHAIN | PROTOCOL)
+    coins = measured if ledger_of_algorithm(algorithm_id) == "glass" else COINS
+    return dice(seed, "coin", algorithm_id).choice(coins)
 
 
 def _varied(idea: Idea, throw: Random) -> Idea:

@@ -106,7 +106,7 @@ class Replay:
             return
         is_late = idea.is_late and at + HOUR < self.until
         deployment = self._deployment(idea)
-        decision = decide(deployment, idea, ticket) if deployment else None
+        decision = decide(deployment, idea) if deployment else None
         actor = f"deployment:{deployment.pk}" if deployment else f"user:{self.account.user_id}"
         order = place_order(
             user=self.account.user, account=self.account, ticket=ticket, algorithm_id=self._book(idea),

@@ -117,6 +117,15 @@ class Installation:
             ]
         return {"Authorization": f"Bearer {self.token}"}
 
+    def manage(self, *command: str) -> str:
+        """Run a management command, and give what it says."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=BASE_DIR, env=self.env, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def order(self, side: str = "buy", **amounts: str) -> int:
         body = {"coin_type": "BTC", "side": side, "order_type": "market", **amounts}
         answer = self.call("post", "floor/orders", json=body)

@@ -179,11 +179,19 @@ def read_parameters(algorithm: Algorithm, given: dict[str, Any]) -> Parameters:
         return algorithm.parameters.model_validate(given)
     except ValidationError as error:
         wrong = {
-            ".".join(map(str, each["loc"])) or "parameters": each["msg"].removeprefix("Value error, ")
+            ".".join(map(str, each["loc"])) or "parameters": _problem(each["type"], each["msg"])
             for each in error.errors(include_url=False, include_context=False, include_input=False)
         }
         said = "; ".join(f"{name}: {message}" for name, message in wrong.items())
         raise Invalid(f"parameters of {algorithm.slug}: {said}", detail={"parameters": wrong}) from None
+
+
+def _problem(type_: str, message: str) -> str:
+    return (
+        "is not one of its parameters"
+        if type_ == "extra_forbidden"
+        else message.removeprefix("Value error, ")
+    )
 
 
 def as_json(parameters: Parameters) -> dict[str, Any]:
