@@ -24,7 +24,8 @@ from apps.ledgers.services.purge import LEDGERS
 from apps.ledgers.services.store import store_items
 from apps.ledgers.tests.factories import make_news, make_price, make_run, make_source, store_now
 from apps.pnl.models import Backtest, BookingFailure, DailyTotal, Lot, Match
-from apps.trading.models import Account, Event, Fill, Order, Stop
+from apps.trading.models import Account, Algorithm, Decision, Deployment, Event, Evidence, Fill, Order, Stop
+from apps.trading.services import decisions, dispatch
 from apps.trading.services.accounts import open_account
 from apps.trading.services.invariants import check_invariants
 from apps.trading.tests.factories import make_account, trade
@@ -32,6 +33,7 @@ from conftest import NOON
 from ohmycoins.core import clock as system_clock
 from ohmycoins.sandbox.market import BASES, Market
 from ohmycoins.seed import clearing, entries, past, replay
+from ohmycoins.seed.algorithms import RULES
 from ohmycoins.seed.clearing import OF_ACCOUNT, clear
 from ohmycoins.seed.entries import MADE, Window, prices_at
 from ohmycoins.seed.marks import GROUP, LOCK, seeded_accounts, seeded_users
@@ -43,7 +45,7 @@ SHOWN = ("accounts", "auth", "ledgers", "trading", "pnl")
 
 
 def run(**given: Any) -> Seeded:
-    wanted = {"users": 4, "algorithms": 8, "days": DAYS, "seed": 42, "report": lambda *_: None} | given
+    wanted = {"users": 4, "algorithms": 15, "days": DAYS, "seed": 42, "report": lambda *_: None} | given
     return seed_database(**wanted)
 
 
@@ -464,3 +466,39 @@ def test_year_of_ten_users(db: None, clock: Any) -> None:
         "catalyst",
     }
     assert past.read_mark() is not None
+
+
+# Algorithms --------------------------------------------------------------------------------------------
+
+
+def test_two_thirds_of_the_algorithms_are_deployed_and_go_on_by_themselves(database: Any) -> None:
+    assert Algorithm.objects.count() == 15
+    deployments = list(Deployment.objects.select_related("algorithm"))
+    assert len(deployments) == 10
+    assert {deployment.status for deployment in deployments} == {"active"}
+    assert all(deployment.next_run_at > NOON for deployment in deployments if deployment.next_run_at)
+    assert {deployment.algorithm.slug for deployment in deployments} == set(RULES.values())
+    assert set(Algorithm.objects.filter(deployments=None).values_list("status", flat=True)) == {
+        "draft",
+        "backtested",
+    }
+    dispatch.run_due()
+    database.shift(24 * 3600)
+    assert dispatch.run_due() == 10
+    for decision in Decision.objects.waiting():
+        decisions.run_decision(decision.pk)
+    assert not Decision.objects.filter(status="failed").exists()
+
+
+def test_what_algorithms_traded_follows_from_decisions_on_rows_that_were_known(database: Any) -> None:
+    orders = Order.objects.exclude(ledger="")
+    assert orders.exists()
+    assert not orders.filter(decision=None).exists()
+    rested = Evidence.objects.filter(table="candle").select_related("decision")
+    for row in rested:
+        candle = Candle.objects.get(pk=row.row_id)
+        assert candle.coin_type == row.decision.coin_type
+        assert candle.available_at <= row.decision.decided_at
+    assert {"candle", "catalystevent"} <= set(Evidence.objects.values_list("table", flat=True))
+    for denied in orders.filter(status="denied", submitted_at=None).exclude(denials=[]):
+        assert denied.decision.denials == denied.denials
