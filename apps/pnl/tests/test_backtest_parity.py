@@ -76,7 +76,7 @@ def trade_on_paper(account: Account, dice: random.Random, clock: Any, slots: int
     return list(Decision.objects.order_by("slot"))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_day_on_paper_replayed_comes_to_the_same(
     seed: int, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,9 +90,12 @@ def test_a_day_on_paper_replayed_comes_to_the_same(
     record_ledgers(random.Random(0))
     clock.shift(3600)
     start = time.now()
-    limit = dice.choice([None, D(12_345)])
+    limits = {
+        "position_limit_aud": dice.choice([None, D(12_345)]),
+        "daily_loss_limit_aud": dice.choice([None, D(150)]),
+    }
     deployment = make_deployment(
-        account, slug="waves", frequency="interval:1:hours", position_limit_aud=limit
+        account, slug="waves", frequency="interval:1:hours", **limits
     )
     made = trade_on_paper(account, dice, clock, slots=30)
     end = time.now()
@@ -102,7 +105,7 @@ def test_a_day_on_paper_replayed_comes_to_the_same(
     for number in range(3):
         store_now(make_news(f"https://news.example/{number}", title="Not at all", currencies=()))
     wish = Wish(
-        slug="waves", parameters=deployment.parameters, start=start, end=end, step="hour", position_limit_aud=limit,
+        slug="waves", parameters=deployment.parameters, start=start, end=end, step="hour", **limits,
         initial_capital=D(100_000),
     )  # fmt: skip
     plan = plan_of(make_backtest(user=user, wish=wish, account=account), risk_free_rate=0.0)
