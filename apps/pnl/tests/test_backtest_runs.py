@@ -316,18 +316,18 @@ while True:
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
-    # Given minutes of two days, and what they come to
+    # Given minutes of a day, and what they come to
     user = make_account().user
     end = time.now().replace(second=0, microsecond=0) - timedelta(minutes=1)
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at, observed_at, origin)
                SELECT 'BTC', 'AUD', 1000 + n %% 37, 1001 + n %% 37, 1000, false, at, at, 'observed'
-               FROM (SELECT n, %s - interval '1 minute' * n AS at FROM generate_series(0, 2880) AS n) AS tick""",
+               FROM (SELECT n, %s - interval '1 minute' * n AS at FROM generate_series(0, 1440) AS n) AS tick""",
             [end],
         )
     wished = {
-        "start": end - timedelta(days=2),
+        "start": end - timedelta(days=1),
         "end": end,
         "step": "minute",
         "slices": 2,
@@ -335,7 +335,7 @@ def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
     }
     run = make_run(source=make_source("news_rss", "human"))
     past = Past(News.Origin.BACKFILL, timedelta(0))
-    article = make_news(occurred_at=end - timedelta(days=2))
+    article = make_news(occurred_at=end - timedelta(days=1))
     store_items([article], source_id=run.source_id, run=run, observed_at=time.now(), past=past)
     alone = ask(user, **wished)
     run_to_end()
