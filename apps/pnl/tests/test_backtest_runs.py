@@ -304,30 +304,28 @@ from ohmycoins.core import seams
 from django.conf import settings
 from apps.pnl.tests.backtest_rules import RULES
 settings.ALGORITHMS = settings.ALGORITHMS | RULES
-settings.OMC_BACKTEST_SLICE_SECONDS, settings.OMC_BACKTEST_LEASE_SECONDS = 0.05, 0.5
+settings.OMC_BACKTEST_SLICE_SECONDS, settings.OMC_BACKTEST_LEASE_SECONDS = 0.02, 0.5
 seams.load.cache_clear()
-print("ready", flush=True)
 import time
 while True:
-    if not backtest_runs.run_backtests():
-        time.sleep(0.02)
+    time.sleep(0 if backtest_runs.run_backtests() and not print("stored", flush=True) else 0.02)
 """
 
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
-    # Given minutes of a day, and what they come to
+    # Given minutes of two days, and what they come to
     user = make_account().user
     end = time.now().replace(second=0, microsecond=0) - timedelta(minutes=1)
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at, observed_at, origin)
                SELECT 'BTC', 'AUD', 1000 + n %% 37, 1001 + n %% 37, 1000, false, at, at, 'observed'
-               FROM (SELECT n, %s - interval '1 minute' * n AS at FROM generate_series(0, 1440) AS n) AS tick""",
+               FROM (SELECT n, %s - interval '1 minute' * n AS at FROM generate_series(0, 2880) AS n) AS tick""",
             [end],
         )
     wished = {
-        "start": end - timedelta(days=1),
+        "start": end - timedelta(days=2),
         "end": end,
         "step": "minute",
         "slices": 2,
@@ -335,7 +333,7 @@ def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
     }
     run = make_run(source=make_source("news_rss", "human"))
     past = Past(News.Origin.BACKFILL, timedelta(0))
-    article = make_news(occurred_at=end - timedelta(days=1))
+    article = make_news(occurred_at=end - timedelta(days=2))
     store_items([article], source_id=run.source_id, run=run, observed_at=time.now(), past=past)
     alone = ask(user, **wished)
     run_to_end()
@@ -353,8 +351,9 @@ def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
         worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE)
         try:
             assert worker.stdout is not None
-            worker.stdout.readline()
-            wall.sleep(dice.uniform(0.2, 1.0))
+            for _ in range(dice.randint(1, 4)):
+                worker.stdout.readline()
+            wall.sleep(dice.uniform(0, 0.05))
         finally:
             os.kill(worker.pid, signal.SIGKILL)
             worker.wait()
