@@ -116,7 +116,7 @@ class ItemArrivals:
         return found
 
     def _known_at(self, now: datetime) -> "QuerySet[Any, dict[str, Any]]":
-        known = known_rows(self.table.model, self.scope).filter(known__lte=now)
+        known = known_at(self.table.model, self.scope, now)
         later = known.filter(collector=OuterRef("collector"), item=OuterRef("item"), id__gt=OuterRef("id"))
         shown = known.filter(~Exists(later), **self.table.about(self.wanted))
         if self.wanted.within is not None:
@@ -167,7 +167,7 @@ class Freshness:
     def at(self, now: datetime) -> datetime | None:
         """Give the instant; None while nothing was known."""
         if self._chunk is None:
-            before = known_rows(self.table.model, self.scope).filter(known__lte=now)
+            before = known_at(self.table.model, self.scope, now)
             self._newest = before.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
             self._read(Q(known__gt=now))
         while self._chunk is not None:
@@ -191,3 +191,8 @@ def known_rows(model: Any, scope: Scope) -> "QuerySet[Any]":
     """Select a table's rows that a backtest may see, each with when it became `known`."""
     rows: QuerySet[Any] = model.objects.annotate(known=Coalesce("available_at", "observed_at"))
     return rows.filter(known__lte=scope.until, id__lte=scope.top)
+
+
+def known_at(model: Any, scope: Scope, now: datetime) -> "QuerySet[Any]":
+    """Select those that were known at `now`; by `occurred_at` too, so that its index finds them."""
+    return known_rows(model, scope).filter(known__lte=now, occurred_at__lte=now + AHEAD)

@@ -25,8 +25,8 @@ from apps.pnl.backtests.reading import (
     to_micros,
 )
 
-CHUNK = 20_000
-"""Rows of a market that are read at once."""
+FIRST, CHUNK = 1_000, 16_000
+"""Rows of a market that are read at once: few at first, since a worker goes on for seconds, then twice as many each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Newest:
         """Which row is the newest once so many of them are known, less one."""
         self._horizon = 0
         """Until when everything that was known has been read."""
+        self._chunk = min(FIRST, CHUNK)
         self._last: tuple[int, Found | None] = (-1, None)
 
     def at(self, now: datetime) -> Found | None:
@@ -78,8 +79,7 @@ class Newest:
     def _begin(self, now: datetime) -> None:
         newest = read_newest(self.kind, self.of, self.scope, now, 1)
         since = int(newest.occurred[0]) if len(newest) else to_micros(LONG_AGO)
-        rows = read_from(self.kind, self.of, self.scope, since, CHUNK)
-        self._take(rows, is_all=len(rows) < CHUNK)
+        self._take(read_from(self.kind, self.of, self.scope, since, self._chunk))
 
     def _read_on(self, micros: int) -> None:
         """Read the next rows, and drop those that are older than the newest known by `micros`."""
@@ -89,10 +89,13 @@ class Newest:
         known = bisect_right(self._known, micros)
         if known:
             rows = rows[rows.occurred >= rows.occurred[self._best[known - 1]]]
-        more = read_from(self.kind, self.of, self.scope, int(rows.occurred.max()) + 1, CHUNK)
-        self._take(rows.then(more), is_all=len(more) < CHUNK)
+        since = int(rows.occurred.max()) + 1
+        self._chunk = min(2 * self._chunk, CHUNK)
+        self._take(read_from(self.kind, self.of, self.scope, since, self._chunk), rows)
 
-    def _take(self, rows: Rows, *, is_all: bool) -> None:
+    def _take(self, more: Rows, before: Rows | None = None) -> None:
+        is_all = len(more) < self._chunk
+        rows = before.then(more) if before else more
         rows = rows[np.argsort(rows.known, kind="stable")]
         leading = np.maximum.accumulate(rows.occurred)
         changes = np.flatnonzero(rows.occurred == leading)  # an instant occurs once in a market

@@ -16,6 +16,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from apps.ledgers.models.entry import Entry
+from apps.ledgers.querysets import AHEAD
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """What PostgreSQL counts instants from, in microseconds."""
@@ -101,7 +102,8 @@ def read_from(kind: Kind, of: tuple[str, ...], scope: Scope, since: int, limit: 
 
 def read_newest(kind: Kind, of: tuple[str, ...], scope: Scope, now: datetime, limit: int) -> Rows:
     """Read the newest rows of a market that were known at `now`, oldest first."""
-    found = _read(kind, of, scope, f"{KNOWN} <= %(now)s", limit, order="DESC", now=now)
+    known = f"occurred_at <= %(ahead)s AND {KNOWN} <= %(now)s"
+    found = _read(kind, of, scope, known, limit, order="DESC", now=now, ahead=now + AHEAD)
     return found[::-1]
 
 

@@ -1,75 +1,64 @@
-"""Cut an order into equal slices, the last of which takes the remainder; pure."""
+"""Trade an order in slices, as `trading.services.twaps` cuts those of decisions; pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any
 
 from apps.pnl.backtests.account import instant, written
 from apps.trading.records import MARKET, Ticket
-from ohmycoins.core.money import floor_quantity
+from ohmycoins.core.money import QUANTITY_STEP, ZERO, split
 
 CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
 class Sliced:
-    """What is left of an order that is traded in slices."""
+    """An order of which some slices are not placed yet."""
 
     ticket: Ticket
-    """All of it that is left."""
     slices: int
-    """How many are left."""
-    part: Ticket
-    """Each but the last."""
     next_at: datetime
     ledger: str
     reason: str
+    placed: int = 0
 
     @classmethod
     def of(cls, ticket: Ticket, slices: int, *, at: datetime, ledger: str, reason: str) -> "Sliced":
-        return cls(ticket, slices, _divided(ticket, slices), at, ledger, reason)
+        """Cut an order, into fewer slices where it is too small for so many."""
+        total, step = _total(ticket)
+        return cls(ticket, max(1, min(slices, int(total / step))), at, ledger, reason)
 
     def take(self, next_at: datetime) -> tuple[Ticket, "Sliced | None"]:
         """Give the next slice, and what is left after it, if anything."""
-        if self.slices == 1:
-            return self.ticket, None
-        part, left = self.part, self.ticket
-        left = replace(
-            left,
-            quantity=left.quantity - part.quantity if left.quantity and part.quantity else left.quantity,
-            amount_aud=left.amount_aud - part.amount_aud if left.amount_aud and part.amount_aud else left.amount_aud,
-        )  # fmt: skip
-        return part, replace(self, ticket=left, slices=self.slices - 1, next_at=next_at)
+        total, step = _total(self.ticket)
+        part = split(total, self.slices, step)[self.placed]
+        size = {"quantity": part} if self.ticket.amount_aud is None else {"amount_aud": part}
+        left = (
+            replace(self, placed=self.placed + 1, next_at=next_at) if self.placed + 1 < self.slices else None
+        )
+        return Ticket(self.ticket.coin_type, self.ticket.side, MARKET, **size), left
 
     def as_json(self) -> list[Any]:
+        ticket = self.ticket
+        sizes = (None if size is None else str(size) for size in (ticket.quantity, ticket.amount_aud))
         return [
-            _ticket_json(self.ticket), self.slices, _ticket_json(self.part), written(self.next_at), self.ledger,
-            self.reason,
+            ticket.coin_type, ticket.side, *sizes, self.slices, written(self.next_at), self.ledger, self.reason,
+            self.placed,
         ]  # fmt: skip
 
     @classmethod
     def from_json(cls, kept: list[Any]) -> "Sliced":
-        ticket, slices, part, next_at, ledger, reason = kept
+        coin, side, quantity, amount, slices, next_at, ledger, reason, placed = kept
         at = instant(next_at)
         if at is None:
             raise ValueError("a slice has its time")
-        return cls(_ticket(ticket), slices, _ticket(part), at, ledger, reason)
+        sizes = {"quantity": quantity and Decimal(quantity), "amount_aud": amount and Decimal(amount)}
+        return cls(Ticket(coin, side, MARKET, **sizes), slices, at, ledger, reason, placed)
 
 
-def _divided(ticket: Ticket, slices: int) -> Ticket:
+def _total(ticket: Ticket) -> tuple[Decimal, Decimal]:
+    """Give all that is to be traded, and the least it comes in."""
     if ticket.amount_aud is not None:
-        return replace(ticket, amount_aud=(ticket.amount_aud / slices).quantize(CENT, ROUND_DOWN))
-    return replace(ticket, quantity=floor_quantity((ticket.quantity or Decimal(0)) / slices))
-
-
-def _ticket_json(ticket: Ticket) -> list[Any]:
-    sizes = (ticket.quantity, ticket.amount_aud)
-    return [ticket.coin_type, ticket.side, *(None if size is None else str(size) for size in sizes)]
-
-
-def _ticket(kept: list[Any]) -> Ticket:
-    coin, side, quantity, amount = kept
-    return Ticket(
-        coin, side, MARKET, quantity=quantity and Decimal(quantity), amount_aud=amount and Decimal(amount)
-    )
+        return ticket.amount_aud, CENT
+    return ticket.quantity or ZERO, QUANTITY_STEP

@@ -19,7 +19,7 @@ from django.db.models import Max
 from apps.ledgers.models import Candle, Depth, Price
 from apps.ledgers.querysets import AHEAD
 from apps.ledgers.records import Level, levels_of
-from apps.pnl.backtests.arrivals import CandleArrivals, Freshness, ItemArrivals, known_rows
+from apps.pnl.backtests.arrivals import CandleArrivals, Freshness, ItemArrivals, known_at, known_rows
 from apps.pnl.backtests.newest import Found, Looked, Newest
 from apps.pnl.backtests.plan import Plan
 from apps.pnl.backtests.reading import BACKFILLED, PRICES, Scope
@@ -186,7 +186,7 @@ class Tape:
         first = self._first_depth[coin_type]
         if first is None or first > self._now + AHEAD:
             return None
-        known = books.filter(known__lte=self._now, occurred_at__lte=self._now + AHEAD)
+        known = known_at(Depth, self._scope(Depth), self._now).filter(coin_type=coin_type, market=AUD)
         found = known.order_by("-occurred_at").values_list("bids", "asks", "known").first()
         return found if found and found[2] >= self._now - STALE else None
 

@@ -15,8 +15,9 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 
 from apps.ledgers.services.known import settle
-from apps.pnl.backtests.engine import Engine, RuleFailed, State
+from apps.pnl.backtests.engine import Engine, RuleFailed
 from apps.pnl.backtests.results import curve_of, metrics_of
+from apps.pnl.backtests.state import State
 from apps.pnl.backtests.tape import Tape, tops_of
 from apps.pnl.models import Backtest, BacktestTrade
 from apps.pnl.services.backtests import TASK, plan_of

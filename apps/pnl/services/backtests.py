@@ -13,11 +13,12 @@ from apps.ledgers.models import Candle, Price
 from apps.pnl.backtests.plan import STEPS, Plan
 from apps.pnl.models import Backtest
 from apps.trading.algorithms.base import Algorithm as Rule
-from apps.trading.algorithms.base import Series, as_json, code_digest, read_parameters
+from apps.trading.algorithms.base import Series, code_digest, read_parameters
 from apps.trading.models import Account, Algorithm
 from apps.trading.records import Bounds
+from apps.trading.services.algorithms import complete_over, rule_of
 from apps.trading.services.standing import bounds_of
-from ohmycoins.core import clock, outbox, seams
+from ohmycoins.core import clock, outbox
 from ohmycoins.core.errors import Conflict, DomainError, Invalid, Refused
 from ohmycoins.core.locks import advisory_lock
 from ohmycoins.core.money import plain
@@ -79,14 +80,15 @@ def make_backtest(*, user: User, wish: Wish, account: Account | None = None) -> 
     algorithm = _algorithm(user, wish.algorithm_id)
     slug = _slug(wish.slug, algorithm)
     rule = rule_of(slug)
-    parameters = read_parameters(rule, (algorithm.parameters if algorithm else {}) | wish.parameters)
+    stored = complete_over(slug, algorithm.parameters if algorithm else {}, wish.parameters)
+    parameters = read_parameters(rule, stored)
     coins = _coins(rule, parameters, wish)
     _require_time(wish)
     _require_known(coins, wish.start, wish.end)
     now = clock.now()
     backtest = Backtest(
         user=user, algorithm=algorithm, algorithm_version=algorithm.version if algorithm else None, account=account,
-        slug=slug, parameters=as_json(parameters), coins=list(coins), start=wish.start, end=wish.end, step=wish.step,
+        slug=slug, parameters=stored, coins=list(coins), start=wish.start, end=wish.end, step=wish.step,
         initial_capital=wish.initial_capital, timezone=account.timezone if account else user.timezone,
         limits=_as_json(bounds_of(account) if account else Bounds()), position_limit_aud=wish.position_limit_aud,
         daily_loss_limit_aud=wish.daily_loss_limit_aud, slices=wish.slices, slice_seconds=wish.slice_seconds,
@@ -114,16 +116,6 @@ def cancel_backtest(backtest: Backtest) -> Backtest:
 def resume_backtest(backtest: Backtest) -> Backtest:
     """Let it go on from where it was stopped, or failed. Raises Conflict otherwise."""
     return _moved(backtest, (Status.CANCELLED, Status.FAILED), Status.QUEUED, "resumed")
-
-
-def rule_of(slug: str) -> Rule:
-    """Give the rule. Raises Invalid, naming those that there are."""
-    rules: dict[str, Rule] = seams.load("ALGORITHMS")
-    if slug not in rules:
-        raise Invalid(
-            f"slug={slug!r} is not one of: {', '.join(sorted(rules))}", detail={"accepted": sorted(rules)}
-        )
-    return rules[slug]
 
 
 def plan_of(backtest: Backtest, *, risk_free_rate: float) -> Plan:

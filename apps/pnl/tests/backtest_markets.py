@@ -1,5 +1,6 @@
 """A market in memory, and rules that do as they are told, for backtests without a database."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,9 @@ from decimal import Decimal as D
 from typing import Any
 
 from apps.ledgers.records import Level
-from apps.pnl.backtests.engine import Engine, State
+from apps.pnl.backtests.engine import Engine
 from apps.pnl.backtests.plan import Plan
+from apps.pnl.backtests.state import State
 from apps.trading.algorithms.base import Input, Parameters, Series, Signal, hold
 from apps.trading.algorithms.rows import Ref, Row, Tick
 from apps.trading.algorithms.view import View
@@ -127,13 +129,13 @@ def cut_at(
     rule: Any, market: Callable[[], Market], hours: int, cuts: Sequence[int], **fields: Any
 ) -> tuple[Engine, list[Any]]:
     """Run it, each time so many steps and then from what was stored of it; give its trades too."""
-    import json
-
     state, trades = None, []
     for steps in [*cuts, 10**9]:
         engine = Engine(plan_for(rule, hours, **fields), market(), PaperVenue(), state=state)
         left = iter(range(steps))
-        engine.run(lambda left=left: next(left, None) is not None)  # type: ignore[misc]
+        is_done = engine.run(lambda left=left: next(left, None) is not None)  # type: ignore[misc]
         trades += engine.state.account.new_trades
+        if is_done:
+            break
         state = State.from_json(json.loads(json.dumps(engine.state.as_json())))
     return engine, trades

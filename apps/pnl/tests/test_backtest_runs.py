@@ -304,13 +304,11 @@ from ohmycoins.core import seams
 from django.conf import settings
 from apps.pnl.tests.backtest_rules import RULES
 settings.ALGORITHMS = settings.ALGORITHMS | RULES
-settings.OMC_BACKTEST_SLICE_SECONDS, settings.OMC_BACKTEST_LEASE_SECONDS = 0.05, 0.5
+settings.OMC_BACKTEST_SLICE_SECONDS, settings.OMC_BACKTEST_LEASE_SECONDS = 0.02, 0.5
 seams.load.cache_clear()
-print("ready", flush=True)
 import time
 while True:
-    if not backtest_runs.run_backtests():
-        time.sleep(0.02)
+    time.sleep(0 if backtest_runs.run_backtests() and not print("stored", flush=True) else 0.02)
 """
 
 
@@ -353,8 +351,9 @@ def test_workers_killed_anywhere_leave_the_result_as_it_is() -> None:
         worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE)
         try:
             assert worker.stdout is not None
-            worker.stdout.readline()
-            wall.sleep(dice.uniform(0.2, 1.0))
+            for _ in range(dice.randint(1, 4)):
+                worker.stdout.readline()
+            wall.sleep(dice.uniform(0, 0.05))
         finally:
             os.kill(worker.pid, signal.SIGKILL)
             worker.wait()

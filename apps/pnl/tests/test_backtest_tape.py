@@ -7,6 +7,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.ledgers.models import Candle, News, Price
 from apps.ledgers.tests.factories import (
@@ -224,3 +225,35 @@ def test_numbers_that_do_not_fit_integers_are_exact(clock: Any) -> None:
     tape.move(time.now())
     found: Sequence[Any] = [tape.quote("BTC"), tape.quote("ETH")]
     assert [quote.bid for quote in found] == [D(tiny), D(huge)]
+
+
+def test_holds_no_more_than_it_needs_however_long_it_plays(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newest, "CHUNK", 50)
+    monkeypatch.setattr(arrivals, "CANDLES_AT_ONCE", 20)
+    end = time.now()
+    start = end - 2 * DAY
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at, observed_at, origin)
+               SELECT 'BTC', 'AUD', 99, 101, 100, false, at, at, 'observed'
+               FROM generate_series(%s, %s, interval '1 minute') AS at""",
+            [start, end],
+        )
+    for number in range(48 * 12):
+        make_candle(
+            "5min", 5 * MINUTE, start + number * 5 * MINUTE, observed_at=start + (number + 1) * 5 * MINUTE
+        )
+    tape, most = tape_over(start, end), 0
+    now = start
+    while now <= end:
+        played(tape, now)
+        prices, window = tape._prices["BTC"], tape._windows[INPUTS[1]]
+        assert isinstance(prices, newest.Newest)
+        most = max(most, len(prices._known))
+        assert len(window._rows) <= 3
+        assert len(window._arrivals._known) <= 30  # type: ignore[attr-defined]
+        now += 7 * MINUTE
+    assert 50 <= most <= 60
+    assert len(prices._known) > 0
