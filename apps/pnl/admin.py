@@ -1,5 +1,6 @@
 """Show operators what the figures are made of."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -30,6 +31,7 @@ from apps.pnl.services.tax_rules import add_tax_rule
 from ohmycoins.core.admin import FactAdmin, FactInline, ReadOnly
 from ohmycoins.core.errors import DomainError
 from ohmycoins.core.money import plain
+from ohmycoins.core.plots import line
 
 
 class CostForm(forms.Form):
@@ -231,6 +233,17 @@ class BacktestAdmin(FactAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Backtest]:
         rows: QuerySet[Backtest] = super().get_queryset(request)
         return rows.defer("checkpoint", "equity_curve")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return ["curve", *super().get_fields(request, obj)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return ["curve", *super().get_readonly_fields(request, obj)]
+
+    @admin.display(description="Equity (A$)")
+    def curve(self, backtest: Backtest) -> str:
+        points = backtest.equity_curve or ()
+        return line([(datetime.fromisoformat(each["timestamp"]), float(each["equity"])) for each in points])
 
     @admin.display(description="Return")
     def gain(self, backtest: Backtest) -> str:
