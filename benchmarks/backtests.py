@@ -66,7 +66,7 @@ def rows() -> Iterator[Row]:
     yield Row.at_least("crossover, decisions on hours", done / cost * 1000, 5_000, unit="/s")
     if frames := _frames():
         (peer,) = cpu_side_by_side([lambda: _peer(frames)], rounds=3, batch=1)
-        yield Row.at_most(f"crossover, {done:,} hours / backtesting.py", cost, peer, 3)
+        yield Row.at_most(f"crossover, {done:,} hours / backtesting.py", cost, peer, 15)
     _run(PRICES, start=MINUTES_START, every="1 minute", count=minutes)
     _run(CANDLES, start=MINUTES_START, every="5 minutes", count=minutes // 5, interval="5min")
     _run("ANALYZE")
@@ -77,7 +77,7 @@ def rows() -> Iterator[Row]:
     )
     done = minutes * len(COINS)
     yield Row.at_most(
-        f"{done:,} minutes of 10 coins, {minutes:,} decisions / reading them by binary COPY", cost, floor, 10
+        f"{done:,} minutes of 10 coins, {minutes:,} decisions / reading them by binary COPY", cost, floor, 15
     )
     yield Row.at_least("a year of minutes of 10 coins, candles", done / cost * 1000, 50_000, unit="/s")
     yield Row.below("a year of minutes of 10 coins, peak memory", _peak_megabytes(), 512, unit="MB")

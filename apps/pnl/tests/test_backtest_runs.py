@@ -299,6 +299,7 @@ def test_so_many_at_once_and_no_more(user: User, whole: Any, monkeypatch: pytest
 WORKER = """
 import django, sys
 django.setup()
+from apps.pnl.models import Backtest
 from apps.pnl.services import backtest_runs
 from ohmycoins.core import seams
 from django.conf import settings
@@ -307,8 +308,11 @@ settings.ALGORITHMS = settings.ALGORITHMS | RULES
 settings.OMC_BACKTEST_SLICE_SECONDS, settings.OMC_BACKTEST_LEASE_SECONDS = 0.02, 0.5
 seams.load.cache_clear()
 import time
-while True:
-    time.sleep(0 if backtest_runs.run_backtests() and not print("stored", flush=True) else 0.02)
+while Backtest.objects.unfinished().exists():
+    if backtest_runs.run_backtests():
+        print("stored", flush=True)
+    else:
+        time.sleep(0.02)
 """
 
 
