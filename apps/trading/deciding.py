@@ -138,11 +138,16 @@ def budget_of(equity_aud: Decimal, bounds: Bounds, position_limit_aud: Decimal |
     return share if position_limit_aud is None else min(share, position_limit_aud)
 
 
+def coin_limit_of(equity_aud: Decimal, bounds: Bounds) -> Decimal:
+    """Give the most that one coin may be worth in an account."""
+    return round_aud(equity_aud * bounds.max_position_percent / 100)
+
+
 def size_of(signal: Signal, book: Book) -> Ticket | Denial:
     """Turn a signal to trade into an order at market, or say why it comes to nothing.
 
-    A share of the budget buys no more than what is left of it, and than cash can pay at a market order's
-    worst price; a share of what is held is rounded down to 8 decimals. Numbers of coins and amounts are
+    A share of the budget buys no more than what is left of it, than the account may have of one coin, and
+    than cash can pay at a market order's worst price; a share of what is held is rounded down to 8 decimals. Numbers of coins and amounts are
     taken as they are: the account's limits speak to them.
     """
     coin = signal.coin_type
@@ -157,11 +162,12 @@ def size_of(signal: Signal, book: Book) -> Ticket | Denial:
         return Ticket(coin, BUY, MARKET, quantity=floor_quantity(signal.quantity))
     if signal.fraction is None:
         return Ticket(coin, BUY, MARKET, amount_aud=signal.amount_aud)
-    left = min(book.budget_aud - book.value_aud, book.cash_aud / (1 + COLLAR) * (1 - CENT))
+    left = min(book.left_for(coin), book.cash_aud / (1 + COLLAR) * (1 - CENT))
     amount = min(book.budget_aud * signal.fraction, left).quantize(CENT, ROUND_DOWN)
     if amount < SMALLEST_AUD:
         return Denial(
-            "NOTHING_LEFT", "Nothing is left to spend, of the book's budget or of the account's cash.",
+            "NOTHING_LEFT",
+            "Nothing is left to spend: of the book's budget, of what the account may have of the coin, or of its cash.",
             limit=plain(book.budget_aud), value=plain(book.value_aud),
         )  # fmt: skip
     return Ticket(coin, BUY, MARKET, amount_aud=amount)

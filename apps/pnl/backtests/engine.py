@@ -227,6 +227,7 @@ class Engine:
                 )
                 for coin in sorted(account.held)
             },
+            coin_limit_aud=deciding.coin_limit_of(worth, plan.bounds),
         )  # fmt: skip
 
     def _mark(self, coin_type: str) -> Decimal:

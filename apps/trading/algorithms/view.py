@@ -44,6 +44,10 @@ class Book:
     """The most that the book's coins may be worth."""
     positions: Mapping[str, Position] = field(default_factory=dict)
     """By coin; only what is held."""
+    coin_limit_aud: Decimal | None = None
+    """The most that one coin may be worth in the whole account; None where nobody counts."""
+    others_aud: Mapping[str, Decimal] = field(default_factory=dict)
+    """By coin: what the account's other books hold of it."""
 
     @property
     def value_aud(self) -> Decimal:
@@ -56,6 +60,14 @@ class Book:
     def value_of(self, coin_type: str) -> Decimal:
         position = self.positions.get(coin_type)
         return position.value_aud if position else ZERO
+
+    def left_for(self, coin_type: str) -> Decimal:
+        """Give what more may be bought of a coin: of the budget, and of what the account may have of one coin."""
+        left = self.budget_aud - self.value_aud
+        if self.coin_limit_aud is None:
+            return left
+        held = self.value_of(coin_type) + self.others_aud.get(coin_type, ZERO)
+        return min(left, self.coin_limit_aud - held)
 
 
 class View:

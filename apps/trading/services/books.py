@@ -7,10 +7,10 @@ from typing import Any
 from django.db import connection
 
 from apps.trading.algorithms.view import Book, Position
-from apps.trading.deciding import budget_of
+from apps.trading.deciding import budget_of, coin_limit_of
 from apps.trading.models import Account
 from apps.trading.services.standing import IN_FLIGHT_VALUES, MARK, bounds_of
-from ohmycoins.core.money import ZERO, plain
+from ohmycoins.core.money import ZERO, plain, round_aud
 
 # Coins by book, what orders in flight may take of them, and what they are worth; a coin without a price is worth
 # nothing here, and cannot be sold.
@@ -19,7 +19,7 @@ HELD = f"""
         h.quantity - coalesce((SELECT sum(o.reserved_quantity) FROM trading_order o
             WHERE o.account_id = h.account_id AND o.coin_type = h.coin_type AND o.status = ANY(%(in_flight)s)
                 AND o.algorithm_id IS NOT DISTINCT FROM h.algorithm_id), 0),
-        coalesce(round(h.quantity * {MARK}, 8), 0)
+        coalesce(h.quantity * {MARK}, 0)
     FROM trading_holding h
     LEFT JOIN ledgers_latestprice p ON p.coin_type = h.coin_type AND p.market = 'AUD'
     WHERE h.account_id = %(account)s AND h.quantity <> 0
@@ -44,18 +44,25 @@ def shown_book(account: Account, algorithm_id: int, position_limit_aud: Decimal 
         "algorithm": algorithm_id,
         "in_flight": IN_FLIGHT_VALUES,
     }
-    held = _rows(HELD, scope)
+    held = [(*row, round_aud(value)) for *row, value in _rows(HELD, scope)]
     own = {coin: (quantity, value) for coin, is_own, quantity, value in held if is_own}
+    others: dict[str, Decimal] = {}
+    for coin, is_own, _, value in held:
+        if not is_own:
+            others[coin] = others.get(coin, ZERO) + value
     bought_at: dict[str, datetime] = dict(_rows(BOUGHT_AT, scope | {"coins": list(own)})) if own else {}
     ((reserved,),) = _rows(RESERVED, scope)
+    bounds = bounds_of(account)
     equity: Decimal = account.cash_aud + sum((value for *_, value in held), ZERO)
     return Book(
         cash_aud=account.cash_aud - reserved,
         equity_aud=equity,
-        budget_aud=budget_of(equity, bounds_of(account), position_limit_aud),
+        budget_aud=budget_of(equity, bounds, position_limit_aud),
         positions={
             coin: Position(quantity, value, bought_at.get(coin)) for coin, (quantity, value) in own.items()
         },
+        coin_limit_aud=coin_limit_of(equity, bounds),
+        others_aud=others,
     )
 
 
@@ -73,6 +80,8 @@ def as_json(book: Book) -> dict[str, Any]:
             }
             for coin, position in book.positions.items()
         },
+        "coin_limit_aud": None if book.coin_limit_aud is None else plain(book.coin_limit_aud),
+        "others_aud": {coin: plain(value) for coin, value in book.others_aud.items()},
     }
 
 
@@ -88,6 +97,8 @@ def from_json(kept: dict[str, Any]) -> Book:
             )
             for coin, position in kept["positions"].items()
         },
+        coin_limit_aud=None if kept["coin_limit_aud"] is None else Decimal(kept["coin_limit_aud"]),
+        others_aud={coin: Decimal(value) for coin, value in kept["others_aud"].items()},
     )  # fmt: skip
 
 

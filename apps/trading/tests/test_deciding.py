@@ -1,5 +1,6 @@
 """What becomes of what an algorithm says, and of what it was told, as tables."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -195,6 +196,10 @@ def book(cash: str, budget: str, **held: tuple[str, str]) -> Book:
     return Book(cash_aud=D(cash), equity_aud=D(0), budget_aud=D(budget), positions=positions)
 
 
+def limited(most: str, *, others: str = "0", **held: tuple[str, str]) -> Book:
+    return replace(book("10000", "3000", **held), coin_limit_aud=D(most), others_aud={"BTC": D(others)})
+
+
 @pytest.mark.parametrize(
     ("signal", "shown", "expected"),
     [
@@ -211,6 +216,9 @@ def book(cash: str, budget: str, **held: tuple[str, str]) -> Book:
             book("105", "3000"),
             {"amount_aud": D(99)},
         ),  # 105 / 1.05, a hundredth kept for fees
+        (buy(fraction="1"), limited("2000"), {"amount_aud": D(2000)}),  # what one coin may be worth
+        (buy(fraction="0.5"), limited("2000"), {"amount_aud": D(1500)}),
+        (buy(fraction="1"), limited("2000", others="500", BTC=("1", "300")), {"amount_aud": D(1200)}),
         (buy(quantity="1.234567891"), book("0", "0"), {"quantity": D("1.23456789")}),
         (buy(amount_aud="500"), book("0", "0"), {"amount_aud": D(500)}),
         (sell(fraction="1"), book("0", "0", BTC=("0.123456789", "9")), {"quantity": D("0.12345678")}),
@@ -235,6 +243,7 @@ def test_a_signal_becomes_an_order_at_market(signal: Signal, shown: Book, expect
         (buy(fraction="1"), book("10000", "3000", BTC=("1", "2999.01")), "NOTHING_LEFT", "2999.01"),
         (buy(fraction="1"), book("10000", "3000", BTC=("1", "4000")), "NOTHING_LEFT", "4000"),
         (buy(fraction="1"), book("1", "3000"), "NOTHING_LEFT", "0"),
+        (buy(fraction="1"), limited("2000", others="1999.5"), "NOTHING_LEFT", "0"),
         (buy(fraction="0.0001"), book("10000", "3000"), "NOTHING_LEFT", "0"),
     ],
 )

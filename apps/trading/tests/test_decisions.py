@@ -22,7 +22,7 @@ from apps.trading.services.invariants import check_invariants
 from apps.trading.services.replay import replay_decision
 from apps.trading.tests.factories import make_account, set_limits, trade
 from apps.trading.tests.races import in_threads
-from apps.trading.tests.rules import NEWS, PRICE, decide, holds, make_deployment, sells
+from apps.trading.tests.rules import NEWS, PRICE, buys, decide, holds, make_deployment, sells
 from ohmycoins.core import clock as time
 
 pytestmark = pytest.mark.django_db
@@ -297,3 +297,14 @@ def test_nothing_is_bought_while_an_earlier_order_is_in_flight(clock: Any, slice
     make_price()
     codes = [denial["code"] for denial in decide(deployment).denials]
     assert codes == ([] if slices == 1 else ["ORDER_IN_FLIGHT"])  # the rest of its slices is to come
+
+
+def test_all_of_the_budget_is_what_the_usual_limits_allow(told: Any) -> None:
+    told.does = staticmethod(lambda view: replace(buys(view), amount_aud=None, fraction=D(1)))
+    account = make_account(limited=True)
+    trade(account, quantity="0.05")
+    decide(make_deployment(account))
+    drain_account(account.pk)
+    order = Order.objects.latest("id")
+    assert (order.status, order.algorithm_id is None) == ("filled", False)
+    assert order.amount_aud == D(15_003)  # 20 % of 99,990, less the 4,995 that are held by hand
