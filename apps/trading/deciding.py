@@ -12,14 +12,18 @@ from typing import Any
 
 from apps.trading.algorithms.base import HOLD, Algorithm, Input, Known, Series, Signal
 from apps.trading.algorithms.rows import Tick
-from apps.trading.algorithms.view import Book, View
+from apps.trading.algorithms.view import Book, Position, View
 from apps.trading.records import BUY, MARKET, SELL, Bounds, Denial, Ticket
 from apps.trading.safety import COLLAR
 from ohmycoins.core.money import ZERO, floor_quantity, plain, round_aud
+from ohmycoins.core.symbols import is_symbol
 
 CENT = Decimal("0.01")
 SMALLEST_AUD = Decimal(1)  # the venue's own minimum
 OK, STALE, MISSING, BAD = "ok", "stale", "missing", "bad"
+NOTHING = Position(ZERO, ZERO, None)
+MOST = Decimal(10) ** 12
+"""Coins, or AUD, of one signal."""
 _CODES = {STALE: "STALE_INPUT", MISSING: "MISSING_INPUT", BAD: "BAD_INPUT"}
 
 
@@ -90,13 +94,13 @@ def _problems(signal: Signal) -> list[str]:
         found.append(f"action is {signal.action!r}; expected buy, sell or hold")
     if not (signal.confidence.is_finite() and 0 <= signal.confidence <= 1):
         found.append(f"confidence is {signal.confidence}; expected 0 to 1")
-    if any(not (size.is_finite() and size > 0) for size in sizes):
-        found.append("its size is not a positive number")
+    if any(not (size.is_finite() and 0 < size < MOST) for size in sizes):
+        found.append("its size is not a positive number below 10^12")
     elif signal.fraction is not None and signal.fraction > 1:
         found.append(f"fraction is {signal.fraction}; expected at most 1")
     if signal.action in (BUY, SELL):
-        if not signal.coin_type:
-            found.append(f"{signal.action} of no coin")
+        if not is_symbol(signal.coin_type):
+            found.append(f"{signal.action} of {signal.coin_type!r}; expected a coin's symbol, such as BTC")
         if len(sizes) != 1:
             found.append("expected exactly one of quantity, fraction and amount_aud")
         if signal.action == SELL and signal.amount_aud is not None:
@@ -147,16 +151,22 @@ def size_of(signal: Signal, book: Book) -> Ticket | Denial:
     """Turn a signal to trade into an order at market, or say why it comes to nothing.
 
     A share of the budget buys no more than what is left of it, than the account may have of one coin, and
-    than cash can pay at a market order's worst price; a share of what is held is rounded down to 8 decimals. Numbers of coins and amounts are
-    taken as they are: the account's limits speak to them.
+    than cash can pay at a market order's worst price. A share of what is held is rounded down to 8 decimals,
+    and what is being sold already counts towards it. Numbers of coins and amounts are taken as they are: the
+    account's limits speak to them.
     """
     coin = signal.coin_type
     if signal.action == SELL:
-        held = book.quantity(coin)
-        wanted = held * signal.fraction if signal.fraction is not None else signal.quantity or ZERO
-        quantity = floor_quantity(wanted)
-        if held == 0 or quantity == 0:
-            return Denial("NOTHING_HELD", f"The book holds no {coin} to sell.", value=plain(held))
+        position = book.positions.get(coin, NOTHING)
+        if signal.fraction is not None:
+            quantity = floor_quantity(position.held * signal.fraction) - position.selling
+        else:
+            quantity = floor_quantity(signal.quantity or ZERO)
+        if position.quantity <= 0 or quantity <= 0:
+            return Denial(
+                "NOTHING_HELD", f"The book holds no {coin} to sell that is not being sold already.",
+                limit=plain(position.selling), value=plain(position.held),
+            )  # fmt: skip
         return Ticket(coin, SELL, MARKET, quantity=quantity)
     if signal.quantity is not None:
         return Ticket(coin, BUY, MARKET, quantity=floor_quantity(signal.quantity))

@@ -39,5 +39,4 @@ def run_due() -> None:
 @shared_task(name="trading.decide")
 def decide(*decision_ids: int) -> None:
     """Decide slots: the nudge that follows their making."""
-    for decision_id in decision_ids:
-        decisions.run_decision(decision_id)
+    decisions.run_decisions(decision_ids)

@@ -15,9 +15,9 @@ from django.db.models import Min
 from apps.pnl.models import EquitySnapshot, Lot
 from apps.pnl.periods import local_day, midnight
 from apps.pnl.services.rebuild import take_time
-from apps.pnl.services.valuation import ROUNDED, VALUED
+from apps.pnl.services.valuation import VALUED
 from apps.trading.models import Account, Fill, Movement
-from apps.trading.services.standing import MARK
+from apps.trading.services.standing import MARK, ROUNDED
 from ohmycoins.core import clock
 
 log = structlog.get_logger(__name__)

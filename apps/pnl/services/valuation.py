@@ -8,12 +8,9 @@ from django.db import connection
 
 from apps.pnl.records import Position, Valuation
 from apps.trading.models import Account
-from apps.trading.services.standing import MARK
+from apps.trading.services.standing import MARK, ROUNDED
 from ohmycoins.core.money import ZERO
 
-# Half to even, as `money.round_aud` does; PostgreSQL's own round() takes halves away from zero.
-ROUNDED = """CASE WHEN units - trunc(units) = 0.5 AND trunc(units) %% 2 = 0 THEN trunc(units) ELSE round(units)
-    END * 0.00000001"""
 # One definition for every figure that values holdings: each book's holding of a coin at the mark, which is the
 # last price held within bid and ask as `Quote.mark` has it, rounded once. So every way to group them adds up
 # to the same. A coin without a price has neither mark nor value, unless nothing is left of it.

@@ -25,11 +25,17 @@ class Undeclared(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Coins of a book that it could sell: how many, worth what (AUD), and when it last bought some."""
+    """Coins of a book: how many it could sell, what all of them are worth (AUD), and when it last bought some."""
 
     quantity: Decimal
     value_aud: Decimal
     bought_at: datetime | None
+    selling: Decimal = ZERO
+    """What orders in flight, and slices to come, sell already."""
+
+    @property
+    def held(self) -> Decimal:
+        return self.quantity + self.selling
 
 
 @dataclass(frozen=True, slots=True)

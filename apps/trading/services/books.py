@@ -10,13 +10,14 @@ from apps.trading.algorithms.view import Book, Position
 from apps.trading.deciding import budget_of, coin_limit_of
 from apps.trading.models import Account
 from apps.trading.services.standing import IN_FLIGHT_VALUES, MARK, bounds_of
+from apps.trading.services.twaps import left_to_sell
 from ohmycoins.core.money import ZERO, plain, round_aud
 
 # Coins by book, what orders in flight may take of them, and what they are worth; a coin without a price is worth
 # nothing here, and cannot be sold.
 HELD = f"""
     SELECT h.coin_type, h.algorithm_id IS NOT DISTINCT FROM %(algorithm)s AS own,
-        h.quantity - coalesce((SELECT sum(o.reserved_quantity) FROM trading_order o
+        h.quantity, coalesce((SELECT sum(o.reserved_quantity) FROM trading_order o
             WHERE o.account_id = h.account_id AND o.coin_type = h.coin_type AND o.status = ANY(%(in_flight)s)
                 AND o.algorithm_id IS NOT DISTINCT FROM h.algorithm_id), 0),
         coalesce(h.quantity * {MARK}, 0)
@@ -45,25 +46,32 @@ def shown_book(account: Account, algorithm_id: int, position_limit_aud: Decimal 
         "in_flight": IN_FLIGHT_VALUES,
     }
     held = [(*row, round_aud(value)) for *row, value in _rows(HELD, scope)]
-    own = {coin: (quantity, value) for coin, is_own, quantity, value in held if is_own}
+    own = {coin: row for coin, is_own, *row in held if is_own}
+    to_come = left_to_sell(account, algorithm_id)
     others: dict[str, Decimal] = {}
-    for coin, is_own, _, value in held:
+    for coin, is_own, _, _, value in held:
         if not is_own:
             others[coin] = others.get(coin, ZERO) + value
     bought_at: dict[str, datetime] = dict(_rows(BOUGHT_AT, scope | {"coins": list(own)})) if own else {}
-    ((reserved,),) = _rows(RESERVED, scope)
+    ((reserved_aud,),) = _rows(RESERVED, scope)
     bounds = bounds_of(account)
     equity: Decimal = account.cash_aud + sum((value for *_, value in held), ZERO)
     return Book(
-        cash_aud=account.cash_aud - reserved,
+        cash_aud=account.cash_aud - reserved_aud,
         equity_aud=equity,
         budget_aud=budget_of(equity, bounds, position_limit_aud),
         positions={
-            coin: Position(quantity, value, bought_at.get(coin)) for coin, (quantity, value) in own.items()
+            coin: _position(quantity, reserved + to_come.get(coin, ZERO), value, bought_at.get(coin))
+            for coin, (quantity, reserved, value) in own.items()
         },
         coin_limit_aud=coin_limit_of(equity, bounds),
         others_aud=others,
     )
+
+
+def _position(held: Decimal, selling: Decimal, value_aud: Decimal, bought_at: datetime | None) -> Position:
+    selling = min(selling, max(held, ZERO))
+    return Position(held - selling, value_aud, bought_at, selling)
 
 
 def as_json(book: Book) -> dict[str, Any]:
@@ -77,6 +85,7 @@ def as_json(book: Book) -> dict[str, Any]:
                 "quantity": plain(position.quantity),
                 "value_aud": plain(position.value_aud),
                 "bought_at": position.bought_at.isoformat() if position.bought_at else None,
+                "selling": plain(position.selling),
             }
             for coin, position in book.positions.items()
         },
@@ -94,6 +103,7 @@ def from_json(kept: dict[str, Any]) -> Book:
             coin: Position(
                 Decimal(position["quantity"]), Decimal(position["value_aud"]),
                 datetime.fromisoformat(position["bought_at"]) if position["bought_at"] else None,
+                Decimal(position["selling"]),
             )
             for coin, position in kept["positions"].items()
         },

@@ -5,15 +5,16 @@ leaves the slot due, and the next one decides it by its own clock. Nothing decid
 placed without its decision.
 """
 
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import Error as DatabaseError
-from django.db import connection, transaction
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from apps.trading import deciding
@@ -41,7 +42,7 @@ from apps.trading.services.promotions import is_approved_for_live
 from apps.trading.services.standing import read_book_day
 from apps.trading.services.twaps import start_twap
 from apps.trading.states import IN_FLIGHT, values
-from ohmycoins.core import clock
+from ohmycoins.core import clock, outbox
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +52,16 @@ MOST_ATTEMPTS = 5
 FAILURES_IN_ROW = 5
 """After so many a deployment is paused."""
 MOST_EVIDENCE = 100
+TASK_SECONDS = 15
+"""After so long a worker takes up no other slot of its message: a task may take 25 s."""
 
 
 class TouchedDatabase(Exception):
     """A rule asked the database: it may know what the view shows, and nothing else."""
+
+
+class TookTooLong(Exception):
+    """A rule was still thinking when its worker's time ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,25 @@ class Consulted:
     read: tuple[Ref, ...]
 
 
+def run_decisions(decision_ids: Sequence[int]) -> None:
+    """Decide due slots, each by itself; those that there is no time left for are nudged for anew."""
+    deadline = time.monotonic() + TASK_SECONDS
+    for place, decision_id in enumerate(decision_ids):
+        if time.monotonic() > deadline:
+            outbox.nudge("trading.decide", *decision_ids[place:])
+            return
+        try:
+            run_decision(decision_id)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("decision.put_off", decision_id=decision_id, error=str(error))
+
+
 def run_decision(decision_id: int) -> None:
-    """Decide a due slot; one that is decided, or that another worker has, is left alone."""
+    """Decide a due slot; one that is decided, or that another worker has, is left alone.
+
+    Raises OperationalError or InterfaceError when the database is in trouble: the slot stays due, and that it
+    was taken up does not count.
+    """
     due = Decision.objects.waiting().filter(pk=decision_id)
     # Counted before anything can go wrong with it, so that what kills workers ends.
     if not due.update(attempts=F("attempts") + 1):
@@ -80,8 +104,12 @@ def run_decision(decision_id: int) -> None:
         now = clock.now()
         settle_ledgers(inputs, now)
         _decide(decision_id, rule, parameters, inputs, now)
-    except DatabaseError:
-        raise  # the database's trouble: the slot stays due
+    except SoftTimeLimitExceeded:
+        raise  # whoever was asked when the worker's time ended is not to blame
+    except (OperationalError, InterfaceError):
+        with suppress(OperationalError, InterfaceError):
+            due.update(attempts=F("attempts") - 1)
+        raise
     except Exception as error:  # the rule's, whatever it is
         _fail(decision_id, error)
 
@@ -91,9 +119,12 @@ def consult(
 ) -> Consulted:
     """Ask a rule, cut off from the database. Raises whatever the rule does, and BadSignal."""
     view = View(now=now, parameters=parameters, book=book, inputs=inputs, known=known)
-    with cut_off():
-        signal = deciding.decide(rule, view)
-        verdicts = deciding.judge_inputs(inputs, known, now)
+    try:
+        with cut_off():
+            signal = deciding.decide(rule, view)
+            verdicts = deciding.judge_inputs(inputs, known, now)
+    except SoftTimeLimitExceeded:
+        raise TookTooLong("the rule did not answer within the time that a worker has") from None
     return Consulted(signal, verdicts, view.read)
 
 
@@ -181,7 +212,7 @@ def _record(
         Evidence(
             decision=decision, place=place, ledger=ref.ledger, table=ref.table, row_id=ref.id, source=ref.source[:100]
         )
-        for place, ref in enumerate(dict.fromkeys(signal.evidence[:MOST_EVIDENCE]))
+        for place, ref in enumerate(stored_evidence(signal))
     )  # fmt: skip
     Decision.objects.filter(pk=decision.pk).update(
         status=Decision.Status.DONE, decided_at=now, code_digest=code_digest(type(rule)), code_version=rule.version,
@@ -191,17 +222,22 @@ def _record(
     )  # fmt: skip
 
 
+def stored_evidence(signal: Signal) -> list[Ref]:
+    """Give the rows of a signal that are kept, each once, the most important first."""
+    return list(dict.fromkeys(signal.evidence))[:MOST_EVIDENCE]
+
+
 def as_stored(signal: Signal) -> dict[str, Any]:
     """Give a signal as a decision keeps it."""
     return {
         "action": signal.action,
         "coin_type": signal.coin_type,
-        "quantity": signal.quantity,
+        "quantity": signal.quantity and round(signal.quantity, 18),
         "fraction": signal.fraction and round(signal.fraction, 8),
-        "amount_aud": signal.amount_aud,
+        "amount_aud": signal.amount_aud and round(signal.amount_aud, 8),
         "confidence": round(signal.confidence, 4),
         "ledger": signal.ledger,
-        "reason": signal.reason[:500],
+        "reason": signal.reason.replace("\0", "")[:500],
     }
 
 

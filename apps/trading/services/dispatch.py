@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.trading.models import Decision, Deployment
 from apps.trading.services.decisions import MOST_ATTEMPTS, give_up
@@ -38,8 +37,8 @@ def run_due() -> int:
     moved = 0
     while batch := _claim(now):
         moved += batch
-    _nudge_again(now)
     run_due_twaps(now)
+    _nudge_again(now)
     return moved
 
 
@@ -50,18 +49,20 @@ def _claim(now: datetime) -> int:
     One whose last slot still waits for a worker gets none: when work piles up, nothing is decided twice
     in a row on the same state of the world.
     """
-    still_due = Decision.objects.waiting().filter(deployment=OuterRef("pk"))
     due = list(
         Deployment.objects.due(now)
         .select_for_update(no_key=True, skip_locked=True)
-        .annotate(waits=Exists(still_due))
         .order_by("next_run_at", "id")
         .only("id", "frequency", "next_run_at")[:BATCH]
+    )
+    # Read after the lock: whoever held it may have made a slot meanwhile.
+    waiting = set(
+        Decision.objects.waiting().filter(deployment__in=due).values_list("deployment_id", flat=True)
     )
     made = Decision.objects.bulk_create(
         Decision(deployment=deployment, slot=deployment.next_run_at or now, created_at=now, nudged_at=now)
         for deployment in due
-        if not deployment.waits  # type: ignore[attr-defined]
+        if deployment.pk not in waiting
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -77,15 +78,23 @@ def _next_slot(deployment: Deployment, now: datetime) -> datetime:
 
 
 def _nudge_again(now: datetime) -> None:
-    """Nudge for slots whose message or worker was lost, and give up those that nobody can decide."""
-    late = Decision.objects.waiting().filter(nudged_at__lte=now - RENUDGE_AFTER).order_by("id")
-    for decision_id in late.filter(attempts__gte=MOST_ATTEMPTS).values_list("pk", flat=True)[:BATCH]:
-        give_up(decision_id)
-    lost = list(late.filter(attempts__lt=MOST_ATTEMPTS).values_list("pk", flat=True)[:BATCH])
-    if lost:
-        with transaction.atomic():
-            Decision.objects.waiting().filter(pk__in=lost).update(nudged_at=now)
-            _nudge(lost)
+    """Nudge for slots whose message or worker was lost, and give up those that nobody can decide.
+
+    Those that a worker is deciding at this moment are locked, and left alone.
+    """
+    with transaction.atomic():
+        late = Decision.objects.waiting().filter(nudged_at__lte=now - RENUDGE_AFTER).order_by("id")
+        found = dict(
+            late.select_for_update(skip_locked=True, no_key=True).values_list("pk", "attempts")[:BATCH]
+        )
+        if found:
+            Decision.objects.filter(pk__in=found).update(nudged_at=now)
+        _nudge([decision_id for decision_id, attempts in found.items() if attempts < MOST_ATTEMPTS])
+    for decision_id in [each for each, attempts in found.items() if attempts >= MOST_ATTEMPTS]:
+        try:
+            give_up(decision_id)
+        except (OperationalError, InterfaceError) as error:  # its account is busy: in half a minute
+            log.warning("decision.not_given_up", decision_id=decision_id, error=str(error))
 
 
 def _nudge(decision_ids: Sequence[int]) -> None:

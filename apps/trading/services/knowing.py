@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 
 from apps.ledgers.services.known import settle
+from apps.ledgers.services.purge import cut_of
 from apps.trading.algorithms.base import Input
-from apps.trading.algorithms.rows import Row
+from apps.trading.algorithms.rows import WIDTHS, Row
 from apps.trading.services.ledger_rows import COMMON, TABLES, Table, end_of
 from ohmycoins.core import seams
+from ohmycoins.core.errors import Gone
 
 
 @dataclass(slots=True)
@@ -43,6 +45,19 @@ def settle_ledgers(inputs: Sequence[Input], now: datetime) -> None:
     ledgers = {wanted.ledger for wanted in inputs}
     collectors = seams.load("COLLECTORS").items()
     settle(now, sources=tuple(slug for slug, collector in collectors if collector.ledger in ledgers))
+
+
+def require_whole(inputs: Sequence[Input], instant: datetime) -> None:
+    """Raise Gone when a part of what the inputs reached back to at `instant` was deleted since."""
+    for wanted in inputs:
+        width = WIDTHS.get(wanted.detail, timedelta(0))
+        began = instant - (wanted.within or width * (wanted.count + 1))
+        cut = cut_of(TABLES[wanted.series].model)
+        if cut and began < cut:
+            raise Gone(
+                f"{wanted.label} was read from {began.isoformat()} on, and deleted up to {cut.isoformat()}",
+                code="PAST_DELETED",
+            )
 
 
 def _read(table: Table, wanted: Input, now: datetime) -> Sequence[Row]:

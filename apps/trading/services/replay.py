@@ -7,8 +7,8 @@ from apps.trading.algorithms.base import code_digest, read_parameters
 from apps.trading.models import Decision
 from apps.trading.services import books
 from apps.trading.services.algorithms import rule_of
-from apps.trading.services.decisions import as_stored, consult
-from apps.trading.services.knowing import read_known
+from apps.trading.services.decisions import as_stored, consult, stored_evidence
+from apps.trading.services.knowing import read_known, require_whole
 from ohmycoins.core.errors import Invalid
 
 
@@ -28,7 +28,10 @@ class Replayed:
 
 
 def replay_decision(decision_id: int) -> Replayed:
-    """Decide again what was decided, changing nothing. Raises Invalid for one that never came to a signal."""
+    """Decide again what was decided, changing nothing.
+
+    Raises Invalid for one that never came to a signal, and Gone when rows that it may have read were deleted.
+    """
     decision = (
         Decision.objects.select_related("deployment__algorithm")
         .prefetch_related("evidence")
@@ -42,10 +45,11 @@ def replay_decision(decision_id: int) -> Replayed:
     rule = rule_of(decision.deployment.algorithm.slug)
     parameters = read_parameters(rule, decision.parameters)
     inputs = rule.inputs(parameters)
+    require_whole(inputs, decision.decided_at)
     known = read_known(inputs, decision.decided_at)
     found = consult(rule, parameters, inputs, known, books.from_json(decision.book), decision.decided_at)
     after = as_stored(found.signal) | {
-        "evidence": [(ref.table, ref.id) for ref in dict.fromkeys(found.signal.evidence)],
+        "evidence": [(ref.table, ref.id) for ref in stored_evidence(found.signal)],
         "reads": sorted((ref.table, ref.id) for ref in found.read),
         "quality": [verdict.as_json() for verdict in found.verdicts],
     }

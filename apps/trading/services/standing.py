@@ -21,12 +21,15 @@ from ohmycoins.core.money import ZERO, round_aud
 
 # A holding is marked at the last price held within bid and ask (`records.Quote.mark` in SQL).
 MARK = "least(greatest(p.last, least(p.bid, p.ask)), greatest(p.bid, p.ask))"
+# Half to even, as `money.round_aud` does; PostgreSQL's own round() takes halves away from zero. Of `units` of 10^-8.
+ROUNDED = """CASE WHEN abs(units - trunc(units)) = 0.5 AND trunc(units) %% 2 = 0 THEN trunc(units) ELSE round(units)
+    END * 0.00000001"""
 HELD = f"""
     held AS (
-        SELECT h.coin_type, h.algorithm_id, h.quantity, round(h.quantity * {MARK}, 8) AS value
-        FROM trading_holding h
+        SELECT coin_type, algorithm_id, quantity, {ROUNDED} AS value
+        FROM (SELECT h.*, h.quantity * {MARK} * 100000000 AS units FROM trading_holding h
         LEFT JOIN ledgers_latestprice p ON p.coin_type = h.coin_type AND p.market = 'AUD'
-        WHERE h.account_id = %(account)s AND h.quantity <> 0
+        WHERE h.account_id = %(account)s AND h.quantity <> 0) AS marked
     )
 """  # noqa: S608 - constants only
 WORTH = f"""

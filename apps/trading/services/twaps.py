@@ -74,6 +74,19 @@ def run_due_twaps(now: datetime) -> int:
     return sum(_run(twap_id, account_id) for twap_id, account_id in list(due[:BATCH]))
 
 
+def left_to_sell(account: Account, algorithm_id: int) -> dict[str, Decimal]:
+    """Give what an algorithm's plans have still to place of sales, by coin."""
+    plans = Twap.objects.active().filter(
+        account=account, side=Order.Side.SELL, decision__deployment__algorithm=algorithm_id
+    )
+    left: dict[str, Decimal] = {}
+    for twap in plans:
+        total, step = _total(twap)
+        to_come = sum(split(total, twap.slices, step)[twap.placed :], ZERO)
+        left[twap.coin_type] = left.get(twap.coin_type, ZERO) + to_come
+    return left
+
+
 @transaction.atomic
 def cancel_twap(twap_id: int, *, actor: str, reason: str = "asked for") -> Twap:
     """Place no more slices, and return the plan; those placed stay as they are. Cancelling again changes nothing.

@@ -81,7 +81,7 @@ class Says:
         (buy(fraction="1", confidence="1.1"), "confidence is 1.1; expected 0 to 1"),
         (buy(fraction="1", confidence="NaN"), "confidence is NaN"),
         (sell(amount_aud="5"), "a sale has no amount_aud"),
-        (Signal(action="buy", reason="", fraction=D(1)), "buy of no coin"),
+        (Signal(action="buy", reason="", fraction=D(1)), "buy of ''; expected a coin"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(said_by_it: Any, problem: str) -> None:

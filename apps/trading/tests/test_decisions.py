@@ -8,18 +8,22 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from apps.ledgers.models import News, Price
+from apps.ledgers.services.purge import purge
 from apps.ledgers.tests.factories import make_news, make_price, store_now
 from apps.trading.algorithms.base import hold
+from apps.trading.algorithms.rows import Ref
 from apps.trading.algorithms.view import View
-from apps.trading.models import Account, Decision, Deployment, Event, Fill, Order, Twap
+from apps.trading.models import Account, Decision, Deployment, Event, Fill, Holding, Order, Twap
 from apps.trading.services import decisions, dispatch
 from apps.trading.services.execute import drain_account
 from apps.trading.services.invariants import check_invariants
 from apps.trading.services.replay import replay_decision
+from apps.trading.services.twaps import run_due_twaps
 from apps.trading.tests.factories import make_account, set_limits, trade
 from apps.trading.tests.races import in_threads
 from apps.trading.tests.rules import NEWS, PRICE, buys, decide, holds, make_deployment, sells
@@ -308,3 +312,94 @@ def test_all_of_the_budget_is_what_the_usual_limits_allow(told: Any) -> None:
     order = Order.objects.latest("id")
     assert (order.status, order.algorithm_id is None) == ("filled", False)
     assert order.amount_aud == D(15_003)  # 20 % of 99,990, less the 4,995 that are held by hand
+
+
+@pytest.mark.parametrize("slices", [1, 5])
+def test_what_is_being_sold_is_not_sold_again(told: Any, clock: Any, slices: int) -> None:
+    deployment = make_deployment(slices=slices, slice_seconds=600)
+    decide(deployment)
+    for _ in range(slices):
+        drain_account(deployment.account_id)
+        clock.shift(timedelta(minutes=10))
+        make_price()
+        run_due_twaps(time.now())
+    drain_account(deployment.account_id)
+    held = Holding.objects.get(algorithm_id=deployment.algorithm_id).quantity
+    told.does = staticmethod(lambda view: replace(sells(view), fraction=D("0.5")))
+    codes = []
+    for _ in range(3):
+        codes.append([denial["code"] for denial in decide(deployment).denials])
+        clock.shift(timedelta(minutes=5))
+    assert codes == [[], ["NOTHING_HELD"], ["NOTHING_HELD"]]
+    promised = Twap.objects.filter(side="sell").values_list("quantity", flat=True) if slices > 1 else (
+        Order.objects.filter(side="sell").values_list("quantity", flat=True)
+    )  # fmt: skip
+    assert sum(promised) == (held / 2).quantize(D("0.00000001"), "ROUND_DOWN")
+
+
+def test_signal_that_cannot_be_stored_fails_by_itself_and_holds_up_no_other(told: Any) -> None:
+    wrong = {"quantity": D("1E+40")}, {"coin_type": "A" * 30}, {"reason": "\0" * 600, "confidence": D(2)}
+    for change in wrong:
+        told.does = staticmethod(lambda view, change=change: replace(buys(view), **change))
+        assert decide(make_deployment()).status == "failed"
+    told.does = staticmethod(lambda view: replace(buys(view), reason="so\0so"))
+    assert decide(make_deployment()).reason == "soso"
+
+
+def test_trouble_of_the_database_is_not_the_rule_s(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = make_deployment(), make_deployment()
+    dispatch.run_due()
+    ids = list(Decision.objects.order_by("id").values_list("pk", flat=True))
+    settle, calls = decisions.settle_ledgers, itertools.count()
+
+    def locked(*args: Any) -> None:
+        if next(calls) == 0:
+            raise OperationalError("canceling statement due to lock timeout")
+        settle(*args)
+
+    monkeypatch.setattr(decisions, "settle_ledgers", locked)
+    decisions.run_decisions(ids)
+    kept = Decision.objects.get(pk=ids[0])
+    assert (kept.status, kept.attempts) == ("due", 0)
+    assert Decision.objects.get(pk=ids[1]).status == "done"
+    assert {
+        deployment.failures for deployment in Deployment.objects.filter(pk__in=(first.pk, second.pk))
+    } == {0}
+
+
+def test_worker_s_time_is_charged_to_the_rule_only_while_it_thinks(
+    told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: Any) -> Any:
+        raise SoftTimeLimitExceeded
+
+    told.does = staticmethod(slow)
+    assert decide(make_deployment()).error.startswith("TookTooLong")
+    monkeypatch.setattr(decisions, "settle_ledgers", slow)
+    deployment = make_deployment()
+    dispatch.run_due()
+    with pytest.raises(SoftTimeLimitExceeded):
+        decisions.run_decision(Decision.objects.get(deployment=deployment).pk)
+    deployment.refresh_from_db()
+    assert deployment.failures == 0
+
+
+def test_replay_of_more_evidence_and_digits_than_are_kept_is_the_same(told: Any) -> None:
+    told.does = staticmethod(
+        lambda view: replace(
+            buys(view),
+            amount_aud=D(100) / 3,
+            evidence=tuple(Ref("human", "news", n, "x") for n in range(121)),
+        )
+    )
+    decision = decide(make_deployment())
+    assert decision.evidence.count() == decisions.MOST_EVIDENCE
+    assert replay_decision(decision.pk).same
+
+
+def test_replay_of_what_was_deleted_is_refused(clock: Any) -> None:
+    decision = decide(make_deployment())
+    clock.shift(timedelta(days=2))
+    purge(before=time.now() - timedelta(days=1), reason="tests")
+    with pytest.raises(CommandError, match=r"was read from .* and deleted up to"):
+        call_command("replay_decision", str(decision.pk))

@@ -106,7 +106,7 @@ def test_first_slot_follows_from_the_frequency(
         ({"frequency": "cron:61 * * * *"}, "frequency 'cron:61 * * * *'"),
         ({"frequency": "interval:0:days"}, "between a second and 366 days"),
         ({"frequency": None}, "frequency"),
-        ({"parameters": {"coin": "BTC"}}, "coin: Extra inputs are not permitted"),
+        ({"parameters": {"coin": "BTC"}}, "coin: is not one of its parameters"),
         ({"parameters": {"amount_aud": "0.5"}}, "amount_aud: Input should be greater than or equal to 1"),
         ({"position_limit_aud": "0"}, "position_limit_aud"),
         ({"position_limit_aud": "NaN"}, "position_limit_aud"),

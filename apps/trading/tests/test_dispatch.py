@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from django.conf import settings as configured
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.ledgers.tests.factories import make_news, make_price, store_now
 from apps.trading.models import Decision, Deployment, Order
@@ -172,3 +172,21 @@ def _kill(worker: "subprocess.Popen[bytes]") -> None:
         os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     psutil.wait_procs(family, timeout=5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_slot_that_a_worker_is_deciding_holds_up_neither_others_nor_slices(
+    told: Any, nudged: list[int], clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_deployment(frequency="interval:1:days")
+    make_deployment(frequency="interval:1:days")
+    dispatch.run_due()
+    busy, lost = sorted(nudged)
+    clock.shift(31)
+    nudged.clear()
+    twaps: list[datetime] = []
+    monkeypatch.setattr(dispatch, "run_due_twaps", twaps.append)
+    with transaction.atomic():
+        Decision.objects.select_for_update().get(pk=busy)
+        in_threads(1, lambda _: dispatch.run_due())
+    assert (nudged, len(twaps)) == ([lost], 1)
