@@ -21,7 +21,7 @@ from ohmycoins.core.api.params import choice_param, id_param
 
 def promotions_seen_by(user: User) -> QuerySet[Promotion]:
     """Give the promotions of one's own algorithms; everyone's to those who may answer them."""
-    every = Promotion.objects.all()
+    every = Promotion.objects.select_related("algorithm")
     return every if user.has_perm(PERMISSION) else every.filter(algorithm__user=user)
 
 

@@ -1,5 +1,7 @@
 """What every algorithm in ALGORITHMS must be, whoever wrote it."""
 
+import ast
+import inspect
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -80,6 +82,33 @@ def test_says_what_it_does_why_and_where_it_fails(algorithm: Algorithm) -> None:
     assert "Why: " in rationale
     assert "Where it fails: " in rationale
     assert f"`{algorithm.slug}`" in (DOCS / "algorithms.md").read_text()
+
+
+ASKED_ELSEWHERE = {
+    "now",
+    "utcnow",
+    "today",
+    "fromtimestamp",
+    "open",
+    "exec",
+    "eval",
+    "compile",
+    "__import__",
+    "input",
+}
+
+
+def test_asks_neither_the_clock_nor_anybody_else(algorithm: Algorithm) -> None:
+    """The view says what time it is (`view.now`, which nobody calls); imports are import-linter's to check."""
+    source = ast.parse(inspect.getsource(inspect.getmodule(type(algorithm))))  # type: ignore[arg-type]
+    called = {
+        node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        for node in ast.walk(source)
+        if isinstance(node, ast.Call)
+    }
+    assert called & ASKED_ELSEWHERE == set()
+    touched = {node.attr for node in ast.walk(source) if isinstance(node, ast.Attribute)}
+    assert not any(name.startswith("_") for name in touched)  # what it is shown, and nothing behind it
 
 
 def test_keeps_nothing_between_decisions(algorithm: Algorithm) -> None:
