@@ -93,6 +93,7 @@ class AccountView(APIView):
         ACCOUNT,
         OpenApiParameter("status", enum=[status.value for status in Status]),
         OpenApiParameter("coin_type", str),
+        OpenApiParameter("algorithm_id", int),
         OpenApiParameter("side", enum=Order.Side.values),
     ]
 )
@@ -108,6 +109,8 @@ class OrdersView(ListAPIView[Order]):
             orders = orders.filter(status=status)
         if side := choice_param(self.request, "side", Order.Side.values):
             orders = orders.filter(side=side)
+        if (algorithm_id := id_param(self.request, "algorithm_id")) is not None:
+            orders = orders.filter(algorithm_id=algorithm_id)
         if coin_type := symbol_param(self.request, "coin_type"):
             orders = orders.filter(coin_type=coin_type)
         return orders

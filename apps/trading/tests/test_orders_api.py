@@ -173,6 +173,7 @@ def test_orders_are_listed_per_account_newest_first_and_filtered(
     assert [row["coin_type"] for row in api.get(f"{ORDERS}?coin_type=btc").json()["results"]] == ["BTC"]
     assert len(api.get(f"{ORDERS}?account={other.pk}").json()["results"]) == 1
     assert api.get(f"{ORDERS}?status=filled&side=buy").json()["results"] == []
+    assert api.get(f"{ORDERS}?algorithm_id=7").json()["results"] == []
     assert api.get(f"{ORDERS}?status=done").status_code == 400
 
 

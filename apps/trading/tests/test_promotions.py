@@ -107,6 +107,7 @@ def test_paper_is_approved_at_once_and_recorded(api: APIClient, user: User, cloc
     assert done.json() == {
         "id": done.json()["id"], "algorithm_id": algorithm.pk, "version": 1, "code_digest": digest_of(SLUG),
         "target": "paper", "status": "approved", "grounds": {"backtest": {"backtest": 7}}, "notes": "looks well",
+        "slug": SLUG, "parameters": algorithm.parameters, "owner": user.pk,
         "requested_by": user.pk, "requested_at": "2026-03-02T12:00:00Z", "decided_by": None,
         "decided_at": "2026-03-02T12:00:00Z", "reason": "",
     }  # fmt: skip
