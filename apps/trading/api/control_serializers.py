@@ -73,6 +73,7 @@ class StoppedSerializer(serializers.Serializer[object]):
     stop = StopSerializer()
     cancelled = serializers.IntegerField(help_text="Orders cancelled, or on their way to be.")
     left = serializers.IntegerField(help_text="Orders that workers are cancelling.")
+    plans = serializers.IntegerField(help_text="Orders in slices that place no more of them.")
     liquidation = SaleSerializer(many=True)
     unsold = serializers.IntegerField(help_text="Holdings not got to: ask again.")
     in_flight = InFlightSerializer(many=True, help_text="The oldest 500.")

@@ -37,7 +37,7 @@ class EmergencyStopActivateView(APIView):
         done = stop_trading(actor=signed_in(request), **form.validated_data)
         return Response({
             "stop": serializers.StopSerializer(done.stop).data,
-            "cancelled": done.swept.cancelled, "left": done.swept.left,
+            "cancelled": done.swept.cancelled, "left": done.swept.left, "plans": done.swept.plans,
             "liquidation": serializers.SaleSerializer(done.sales, many=True).data, "unsold": done.unsold,
             **_shown(in_flight(stop=done.stop)),
         })  # fmt: skip

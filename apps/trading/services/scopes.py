@@ -81,8 +81,11 @@ def read_key(text: str, actor: User | None) -> Key:
     return Key(scope, target, whose)
 
 
-def covered_by(key: Key) -> Q:
-    """Give the condition under which an order or a holding is the stop's; nothing if it is unreadable."""
+def covered_by(key: Key, *, algorithm: str = "algorithm_id") -> Q:
+    """Give the condition under which an order or a holding is the stop's; nothing if it is unreadable.
+
+    `algorithm` is the look-up of a row's algorithm, for rows that do not name it themselves.
+    """
     own = Q() if key.user_id is None else Q(account__user=key.user_id)
     if key.scope == Scope.GLOBAL and not key.target:
         return Q()
@@ -93,7 +96,7 @@ def covered_by(key: Key) -> Q:
     if key.scope == Scope.ACCOUNT and ID.match(key.target):
         return Q(account=int(key.target))
     if key.scope == Scope.ALGORITHM and ID.match(key.target):
-        return own & Q(algorithm_id=int(key.target))
+        return own & Q((algorithm, int(key.target)))
     return Q(pk__in=())
 
 

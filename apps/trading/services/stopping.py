@@ -5,16 +5,20 @@ taken up by the next one, and sweeping twice cancels nothing twice. It runs at o
 whoever stopped, for as long as a person waits, and on from there in workers; with Redis down the cancels
 of live orders are sent from here too.
 
+An order in slices ends with the stop, too: what it had still to trade was decided before it, and is not
+taken up again when the stop is cleared.
+
 Orders that were made at the venue itself are shown, and left alone: a person may be trading their way
 out there while our own trading is stopped. A stop that cannot be read refuses everything and cancels
 nothing: there is no row that asks for it.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -22,12 +26,13 @@ from django.db.models import Q, QuerySet, Sum
 from kombu.exceptions import OperationalError as BrokerError
 
 from apps.accounts.models import User
-from apps.trading.models import Account, Event, Holding, Order, Stop
+from apps.trading.models import Account, Event, Holding, Order, Stop, Twap
 from apps.trading.records import BUY, LIMIT, MARKET, SELL, Ticket
 from apps.trading.services.cancel import cancel_order, send_cancels
 from apps.trading.services.control import ACTIVE, HALTED, REDUCE_ONLY, actor_name, is_contention, trip
 from apps.trading.services.place import place_order
 from apps.trading.services.scopes import covered_by, key_of, read_key
+from apps.trading.services.twaps import cancel_twap
 from apps.trading.states import QUEUED, RESTING, UNRESOLVED, Status
 from ohmycoins.core import clock, outbox
 from ohmycoins.core.errors import Conflict, Invalid
@@ -42,10 +47,11 @@ BUSY = "busy"
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many orders a sweep cancelled, and how many it did not get to."""
+    """How many orders a sweep cancelled, and how many rows it did not get to; `plans` are orders in slices that it ended."""
 
     cancelled: int
     left: int
+    plans: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def stop_trading(
 
 
 def sweep_stop(stop_id: int, *, seconds: float = SWEEP_SECONDS) -> Swept:
-    """Cancel orders that a standing stop covers, those at venues outside first, each on its own.
+    """Cancel orders that a standing stop covers, those at venues outside first, then orders in slices; each on its own.
 
     Begins none after `seconds`. An account that others hold is passed over until the next sweep.
     """
@@ -107,24 +113,10 @@ def sweep_stop(stop_id: int, *, seconds: float = SWEEP_SECONDS) -> Swept:
     if stop is None:
         return Swept(0, 0)
     deadline = time.monotonic() + seconds
-    waiting, busy, cancelled = _to_cancel(stop), set(), 0
-    in_turn = waiting.order_by("account__mode", "account_id", "id").values_list("pk", "account_id")
-    for order_id, account_id in list(in_turn):
-        if time.monotonic() >= deadline:
-            break
-        if account_id in busy:
-            continue
-        with _apart(f"order {order_id}") as failed:
-            try:
-                cancel_order(
-                    order_id, actor=ACTOR, reason=f"{stop.name} is {stop.state}: {stop.reason}"[:300]
-                )
-                cancelled += 1
-            except Conflict:  # it was finished meanwhile
-                continue
-        if BUSY in failed:
-            busy.add(account_id)
-    return Swept(cancelled, waiting.count())
+    orders, plans = _to_cancel(stop), _plans_to_end(stop)
+    cancelled = _cancel_each(orders, cancel_order, stop, deadline)
+    ended = _cancel_each(plans, cancel_twap, stop, deadline)
+    return Swept(cancelled, orders.count() + plans.count(), ended)
 
 
 def sweep_stops(*, seconds: float = SWEEP_SECONDS) -> int:
@@ -153,6 +145,33 @@ def _to_cancel(stop: Stop) -> QuerySet[Order]:
     not_asked = Q(status__in=QUEUED | RESTING) | (in_doubt & Q(cancel_requested_at=None))
     orders = Order.objects.filter(not_asked, covered_by(key_of(stop)), origin=Order.Origin.OURS)
     return orders.filter(side=BUY) if stop.state == REDUCE_ONLY else orders
+
+
+def _plans_to_end(stop: Stop) -> QuerySet[Twap]:
+    """Give the orders in slices that a sweep has still to end."""
+    covered = covered_by(key_of(stop), algorithm="decision__deployment__algorithm")
+    plans = Twap.objects.active().filter(covered)
+    return plans.filter(side=BUY) if stop.state == REDUCE_ONLY else plans
+
+
+def _cancel_each(rows: QuerySet[Any], cancel: Callable[..., object], stop: Stop, deadline: float) -> int:
+    """Cancel rows that a stop covers, beginning none after `deadline` (monotonic); return how many were."""
+    busy, cancelled = set(), 0
+    in_turn = rows.order_by("account__mode", "account_id", "id").values_list("pk", "account_id")
+    for row_id, account_id in list(in_turn):
+        if time.monotonic() >= deadline:
+            break
+        if account_id in busy:
+            continue
+        with _apart(f"{rows.model.__name__.lower()} {row_id}") as failed:
+            try:
+                cancel(row_id, actor=ACTOR, reason=f"{stop.name} is {stop.state}: {stop.reason}"[:300])
+                cancelled += 1
+            except Conflict:  # it was finished meanwhile
+                continue
+        if BUSY in failed:
+            busy.add(account_id)
+    return cancelled
 
 
 def _holdings(stop: Stop) -> QuerySet[Holding]:

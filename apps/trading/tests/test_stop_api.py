@@ -220,14 +220,14 @@ def test_reading_takes_three_queries_however_much_there_is(
         api.get(STOP)
 
 
-def test_activating_what_is_stopped_takes_ten_queries(
+def test_activating_what_is_stopped_takes_twelve_queries(
     api: APIClient, account: Account, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     activate(api)
     api.get(STOP)
     with django_assert_num_queries(
-        10
-    ):  # savepoint, accounts, gate, row, release; sweep, cancels due, in flight
+        12
+    ):  # savepoint, accounts, gate, row, release; sweep of orders and plans, cancels due, in flight
         activate(api)
 
 
