@@ -98,11 +98,12 @@ def missing_to_run(algorithm: Algorithm, account: Account, parameters: dict[str,
 
 @transaction.atomic
 def pause(deployment_id: int, *, actor: str, reason: str) -> Deployment:
-    """Let nothing run until it is resumed. Raises Conflict unless it is active."""
+    """Let nothing run until it is resumed; its sliced orders end, and stay so. Raises Conflict unless it is active."""
     deployment = _locked(deployment_id)
     _require(deployment, Status.ACTIVE)
     deployment.next_run_at = None
     _move(deployment, Status.PAUSED, "deployment.paused", at=clock.now(), actor=actor, reason=reason)
+    cancel_twaps(deployment, actor=actor, reason="its deployment was paused")
     return deployment
 
 

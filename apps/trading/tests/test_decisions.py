@@ -186,6 +186,19 @@ def test_five_failures_in_a_row_pause(told: Any, clock: Any) -> None:
     assert dispatch.run_due() == 0
 
 
+def test_pause_after_failures_ends_what_is_sliced_too(told: Any, clock: Any) -> None:
+    deployment = make_deployment(slices=4, slice_seconds=3600)
+    decide(deployment)
+    told.does = staticmethod(raises)
+    for _ in range(5):
+        clock.shift(timedelta(minutes=5))
+        decide(deployment)
+    twap = Twap.objects.get()
+    assert (deployment.status, deployment.failures_in_row) == ("paused", 5)
+    assert (twap.status, twap.placed, twap.reason) == ("cancelled", 1, "its deployment was paused")
+    assert Event.objects.get(type="twap.moved").actor == "decider"
+
+
 def test_paused_after_its_slot_was_made_decides_nothing() -> None:
     deployment = make_deployment()
     dispatch.run_due()

@@ -18,7 +18,7 @@ from apps.trading.services import deployments
 from apps.trading.services.accounts import default_account, open_account
 from apps.trading.services.credentials import store_credentials
 from apps.trading.services.deployments import health_of, pause, resume, stop
-from apps.trading.services.twaps import start_twap
+from apps.trading.services.twaps import run_due_twaps, start_twap
 from apps.trading.tests.algorithms import (
     backtest,
     make_decision,
@@ -324,20 +324,38 @@ def test_command_needs_no_body(api: APIClient, user: User) -> None:
     assert api.post(f"{PATH}/{deployment.pk}/pause").json()["status"] == "paused"
 
 
-def test_stopping_cancels_what_is_left_of_its_slices_and_keeps_its_coins(user: User, clock: Any) -> None:
+def start_slices(deployment: Deployment) -> Twap:
     make_price()
-    deployment = make_deployment(make_on_paper(user))
-    decision = make_decision(deployment)
-    twap = start_twap(
-        user=user, account=deployment.account, ticket=Ticket("BTC", "buy", "market", amount_aud=Decimal(400)),
-        slices=4, slice_seconds=60, decision=decision,
+    return start_twap(
+        user=deployment.user, account=deployment.account, decision=make_decision(deployment),
+        ticket=Ticket("BTC", "buy", "market", amount_aud=Decimal(400)), slices=4, slice_seconds=60,
     )  # fmt: skip
+
+
+def test_what_a_pause_ended_stays_ended_when_it_is_resumed_before_the_next_slice(
+    user: User, clock: Any
+) -> None:
+    deployment = make_deployment(make_on_paper(user))
+    twap = start_slices(deployment)
+    pause(deployment.pk, actor=f"user:{user.pk}", reason="a look at it")
+    resume(deployment.pk, actor=f"user:{user.pk}", reason="fine")
+    clock.shift(MINUTE)
+    make_price()
+    assert run_due_twaps(system.now()) == 0
+    twap.refresh_from_db()
+    assert (twap.status, twap.placed, twap.reason) == ("cancelled", 1, "its deployment was paused")
+    assert Event.objects.get(type="twap.moved").actor == f"user:{user.pk}"
+
+
+def test_stopping_cancels_what_is_left_of_its_slices_and_keeps_its_coins(user: User, clock: Any) -> None:
+    deployment = make_deployment(make_on_paper(user))
+    twap = start_slices(deployment)
     stop(deployment.pk, actor=f"user:{user.pk}", reason="enough")
     twap.refresh_from_db()
     assert (twap.status, twap.placed) == (Twap.Status.CANCELLED, 1)
     event = Event.objects.filter(type="twap.moved").latest("id")
     assert (event.actor, event.reason) == (f"user:{user.pk}", "its deployment was stopped")
-    assert decision.orders.get().status == "pending"
+    assert twap.orders.get().status == "pending"
 
 
 def test_another_user_s_deployment_is_a_404(api: APIClient) -> None:
