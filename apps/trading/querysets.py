@@ -113,6 +113,12 @@ class OrderQuerySet(QuerySet["Order"]):
         """Keep orders that the rules, or their venue, turned down."""
         return self.filter(status__in=(Status.DENIED, Status.REJECTED))
 
+    def to_cancel(self) -> Self:
+        """Keep orders of ours that may still trade, and that nobody asked to be cancelled yet."""
+        in_doubt = Q(status__in=UNRESOLVED) | Q(status=Status.NEEDS_REVIEW, venue_order_id__isnull=False)
+        waiting = Q(status__in=QUEUED | RESTING) | (in_doubt & Q(cancel_requested_at=None))
+        return self.filter(waiting, origin="ours")
+
     def placed(self, start: datetime | None, end: datetime | None) -> Self:
         """Keep orders that were made in [start, end); None leaves that end open."""
         kept = self if start is None else self.filter(created_at__gte=start)

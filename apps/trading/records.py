@@ -96,6 +96,8 @@ class Standing:
     """Lost since the account's local midnight, deposits and withdrawals aside; negative is a gain."""
     volatile: bool = False
     bounds: Bounds = Bounds()
+    deployment_status: str = "active"
+    """Of the deployment that the order follows from; one that is paused or stopped only sells."""
     position_limit_aud: Decimal | None = None
     """The most that the deployment's book may be worth; None without one."""
     loss_limit_aud: Decimal | None = None

@@ -106,6 +106,11 @@ def _permission(buying: bool, coin: str, standing: Standing) -> Iterator[Denial]
     if standing.status == "reduce_only" and buying:
         why = f" ({standing.status_reason})" if standing.status_reason else ""
         yield Denial("ACCOUNT_REDUCE_ONLY", f"The account may only sell{why}.")
+    if standing.deployment_status != "active" and buying:
+        yield Denial(
+            "DEPLOYMENT_NOT_ACTIVE",
+            f"The algorithm's deployment is {standing.deployment_status}: it only sells.",
+        )
     if standing.refusal:
         yield Denial("VENUE_NOT_READY", standing.refusal)
     if standing.in_review and buying:

@@ -39,8 +39,9 @@ from apps.trading.services.algorithms import rule_of
 from apps.trading.services.knowing import read_known, settle_ledgers
 from apps.trading.services.place import place_order
 from apps.trading.services.promotions import is_approved_for_live
+from apps.trading.services.recall import recall_orders
 from apps.trading.services.standing import read_book_day
-from apps.trading.services.twaps import cancel_twaps, start_twap
+from apps.trading.services.twaps import start_twap
 from apps.trading.states import IN_FLIGHT, values
 from ohmycoins.core import clock, outbox
 
@@ -275,7 +276,7 @@ def _pause(deployment: Deployment, reason: str, now: datetime) -> None:
     """Pause a deployment, to be saved by the caller, and report it."""
     deployment.status, deployment.next_run_at = Deployment.Status.PAUSED, None
     deployment.status_reason = reason[:300]
-    cancel_twaps(deployment, actor="decider", reason="its deployment was paused")
+    recall_orders(deployment, actor="decider", reason="its deployment was paused")
     Event.objects.create(
         account_id=deployment.account_id, type="deployment.paused", from_status="active", to_status="paused", at=now,
         actor="decider", reason=deployment.status_reason,

@@ -14,7 +14,7 @@ from apps.trading.services.activation import NotReady
 from apps.trading.services.algorithms import complete_over
 from apps.trading.services.promotions import is_approved_for_live
 from apps.trading.services.readiness import refusal_of
-from apps.trading.services.twaps import cancel_twaps
+from apps.trading.services.recall import recall_orders
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict, DomainError
 from ohmycoins.core.frequency import parse
@@ -98,12 +98,15 @@ def missing_to_run(algorithm: Algorithm, account: Account, parameters: dict[str,
 
 @transaction.atomic
 def pause(deployment_id: int, *, actor: str, reason: str) -> Deployment:
-    """Let nothing run until it is resumed; its sliced orders end, and stay so. Raises Conflict unless it is active."""
+    """Let nothing run until it is resumed, and take back what it has under way (`services.recall`).
+
+    Raises Conflict unless it is active.
+    """
     deployment = _locked(deployment_id)
     _require(deployment, Status.ACTIVE)
     deployment.next_run_at = None
     _move(deployment, Status.PAUSED, "deployment.paused", at=clock.now(), actor=actor, reason=reason)
-    cancel_twaps(deployment, actor=actor, reason="its deployment was paused")
+    recall_orders(deployment, actor=actor, reason="its deployment was paused")
     return deployment
 
 
@@ -127,12 +130,15 @@ def resume(deployment_id: int, *, actor: str, reason: str) -> Deployment:
 
 @transaction.atomic
 def stop(deployment_id: int, *, actor: str, reason: str) -> Deployment:
-    """End it for good: what is left of its sliced orders is cancelled, its coins stay. Raises Conflict when it is."""
+    """End it for good, and take back what it has under way (`services.recall`); its coins stay.
+
+    Raises Conflict when it is stopped already.
+    """
     deployment = _locked(deployment_id)
     _require(deployment, Status.ACTIVE, Status.PAUSED)
     deployment.next_run_at = None
     _move(deployment, Status.STOPPED, "deployment.stopped", at=clock.now(), actor=actor, reason=reason)
-    cancel_twaps(deployment, actor=actor, reason="its deployment was stopped")
+    recall_orders(deployment, actor=actor, reason="its deployment was stopped")
     return deployment
 
 

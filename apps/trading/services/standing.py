@@ -203,7 +203,7 @@ def read_standing(
 ) -> Standing:  # fmt: skip
     """Count how the locked account stands towards an order, its other orders in flight counted.
 
-    `decision` is what the order follows from: its deployment's limits count too. `besides` is the order itself
+    `decision` is what the order follows from: its deployment's status and limits count too. `besides` is the order itself
     when it is in flight already. Day and limits are measured for purchases only: sales pass them.
     """
     stop = standing_stop(
@@ -230,6 +230,7 @@ def read_standing(
     if ticket.side == SELL:
         return Standing(**state)
     if own_day:
+        state["deployment_status"] = own_day.deployment.status
         state["position_limit_aud"] = own_day.deployment.position_limit_aud
         state["loss_limit_aud"] = own_day.deployment.daily_loss_limit_aud
         state["book_loss_aud"] = own_day.loss_aud

@@ -33,7 +33,7 @@ from apps.trading.services.control import ACTIVE, HALTED, REDUCE_ONLY, actor_nam
 from apps.trading.services.place import place_order
 from apps.trading.services.scopes import covered_by, key_of, read_key
 from apps.trading.services.twaps import cancel_twap
-from apps.trading.states import QUEUED, RESTING, UNRESOLVED, Status
+from apps.trading.states import QUEUED, RESTING
 from ohmycoins.core import clock, outbox
 from ohmycoins.core.errors import Conflict, Invalid
 from ohmycoins.core.money import ZERO, floor_quantity
@@ -141,9 +141,7 @@ def in_flight(*, stop: Stop | None = None, user: User | None = None) -> QuerySet
 
 def _to_cancel(stop: Stop) -> QuerySet[Order]:
     """Give the orders that a sweep has still to cancel."""
-    in_doubt = Q(status__in=UNRESOLVED) | Q(status=Status.NEEDS_REVIEW, venue_order_id__isnull=False)
-    not_asked = Q(status__in=QUEUED | RESTING) | (in_doubt & Q(cancel_requested_at=None))
-    orders = Order.objects.filter(not_asked, covered_by(key_of(stop)), origin=Order.Origin.OURS)
+    orders = Order.objects.to_cancel().filter(covered_by(key_of(stop)))
     return orders.filter(side=BUY) if stop.state == REDUCE_ONLY else orders
 
 
