@@ -166,6 +166,7 @@ def test_a_backtest_that_kills_workers_is_given_up(user: User, whole: Any, clock
         ("peeks", "TouchedDatabase: a rule may not ask the database: what it needs it declares as an input"),
         ("reaches", "Undeclared: news:BTC: 1 day, 0:00:00 back was asked for, and 1:00:00 declared"),
         ("foresees", "Undeclared: news:BTC: -1 day, 23:00:00 back was asked for, and 1:00:00 declared"),
+        ("pries", "AttributeError: 'Snapshot' object has no attribute '_prices'"),
     ],
 )
 def test_a_rule_that_looks_ahead_is_refused_by_name(user: User, clock: Any, slug: str, said: str) -> None:
