@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run one role of the product: web, beat, worker-orders, worker-collect, worker-default, prepare;
-# anything else is a manage.py command.
+# Run one role of the product: web, beat, worker-orders, worker-collect, worker-default, worker-lab,
+# prepare; anything else is a manage.py command.
 set -eu
 
 worker() {
@@ -18,5 +18,6 @@ case "$role" in
     worker-orders) worker orders orders,decisions -c "${WORKER_PROCESSES:-2}" ;;
     worker-collect) worker collect collect -P threads -c "${COLLECT_THREADS:-8}" ;;
     worker-default) worker default default -c "${WORKER_PROCESSES:-1}" ;;
+    worker-lab) worker lab lab -c "${WORKER_PROCESSES:-1}" ;;
     *) exec python manage.py "$@" ;;
 esac

@@ -175,6 +175,8 @@ CELERY_TASK_ROUTES = {
     "ledgers.*": {"queue": "collect"},
     "trading.decide": {"queue": "decisions"},
     "trading.*": {"queue": "orders"},
+    # Seconds of computing at a time, which nothing else is to wait behind.
+    "pnl.run_backtests": {"queue": "lab"},
 }
 # Our rows are the record of what was done, and the queue of what is left: a message that is lost
 # costs a little time, and one that is run again must do no harm. So: no results, no redelivery.
@@ -317,6 +319,8 @@ ALGORITHMS = {
 PNL_RISK_FREE_RATE = env.float("PNL_RISK_FREE_RATE", default=0.0)
 # How long a worker goes on with a backtest before it lets others have its place, and stores where it got to.
 OMC_BACKTEST_SLICE_SECONDS = env.float("OMC_BACKTEST_SLICE_SECONDS", default=3.0)
+# How many backtests workers may be at at once; of each, one is.
+OMC_BACKTESTS_AT_ONCE = env.int("OMC_BACKTESTS_AT_ONCE", default=1)
 # When a worker that has a backtest, and stored nothing, is taken to be dead.
 OMC_BACKTEST_LEASE_SECONDS = env.float("OMC_BACKTEST_LEASE_SECONDS", default=60.0)
 

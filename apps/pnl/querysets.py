@@ -65,6 +65,10 @@ class BacktestQuerySet(QuerySet["Backtest"]):
         free = Q(lease_until=None) | Q(lease_until__lte=now)
         return self.unfinished().filter(free).order_by(F("worked_at").asc(nulls_first=True), "id")
 
+    def worked_on(self, now: datetime) -> Self:
+        """Keep those that a worker has."""
+        return self.filter(status="running", lease_until__gt=now)
+
     def without_results(self) -> Self:
         """Leave out what is long: checkpoint and curve."""
         return self.defer("checkpoint", "equity_curve")

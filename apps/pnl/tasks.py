@@ -18,6 +18,6 @@ def take_snapshots() -> None:
 
 
 @shared_task(name="pnl.run_backtests")
-def run_backtests() -> None:
-    """Go on with the backtest that waited longest, for a slice of time."""
-    backtest_runs.run_backtests()
+def run_backtests(backtest_id: int | None = None, turn: int | None = None) -> None:
+    """Go on for a slice of time with the backtest whose turn it is, or with the one that waited longest."""
+    backtest_runs.run_backtests(backtest_id, turn)

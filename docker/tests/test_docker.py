@@ -19,7 +19,8 @@ import yaml
 from ohmycoins.env import BASE_DIR
 
 DOCKER = Path(__file__).parents[1]
-ROLES = {"web", "beat", "worker-orders", "worker-collect", "worker-default", "prepare"}
+WORKERS = ("worker-orders", "worker-collect", "worker-default", "worker-lab")
+ROLES = {"web", "beat", "prepare", *WORKERS}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_every_long_running_service_restarts_and_has_a_grace_period(services: di
 
 
 def test_workers_outlive_the_longest_task_when_stopped(services: dict[str, Any], settings: Any) -> None:
-    for name in ("worker-orders", "worker-collect", "worker-default"):
+    for name in WORKERS:
         assert int(services[name]["stop_grace_period"].rstrip("s")) > settings.CELERY_TASK_TIME_LIMIT
         assert "healthcheck" in services[name]
         assert "container_name" not in services[name], "a name would forbid scaling out"
@@ -110,7 +111,7 @@ def _is_ready(process: subprocess.Popen[str]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("role", ["web", "beat", "worker-orders", "worker-collect", "worker-default"])
+@pytest.mark.parametrize("role", ["web", "beat", *WORKERS])
 def test_role_starts_keeps_running_and_stops_when_told(role: str, environment: dict[str, str]) -> None:
     process = subprocess.Popen(
         [str(DOCKER / "entrypoint.sh"), role], cwd=BASE_DIR, env=environment | {"PYTHONWARNINGS": "ignore"},

@@ -40,7 +40,7 @@ DRAIN_SECONDS = 90.0
 # other. What else there is to do is little, and spares a process of its own here.
 WORKERS = {
     "orders": ("-Q", "orders,decisions", "-c", "2"),
-    "collect": ("-Q", "collect,default", "-P", "threads", "-c", "10"),
+    "collect": ("-Q", "collect,default,lab", "-P", "threads", "-c", "10"),
 }
 
 

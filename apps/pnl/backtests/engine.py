@@ -20,6 +20,7 @@ from apps.pnl.backtests.state import State
 from apps.pnl.periods import local_day, midnight
 from apps.trading import deciding, safety
 from apps.trading.algorithms.base import HOLD, Signal
+from apps.trading.algorithms.snapshot import Snapshot
 from apps.trading.algorithms.view import Book, Position, View
 from apps.trading.records import BUY, SELL, Denial, Quote, Standing, Ticket
 from apps.trading.venues.paper import PaperVenue
@@ -97,10 +98,9 @@ class Engine:
         plan, state = self.plan, self.state
         if plan.loss_limit_aud is not None:
             self._begin_book_day(now)
-        for declared in plan.inputs:  # read before the rule is asked: within it, nothing is
-            self.market.rows(declared)
+        known = Snapshot.of(plan.inputs, self.market)  # the market itself would lead to what is to come
         book = self._book()
-        view = View(now=now, parameters=plan.parameters, book=book, inputs=plan.inputs, known=self.market)
+        view = View(now=now, parameters=plan.parameters, book=book, inputs=plan.inputs, known=known)
         try:
             with self.guard(now):
                 signal = deciding.decide(plan.rule, view)
@@ -110,7 +110,7 @@ class Engine:
         if signal.action == HOLD:
             return
         # Sales pass the gate whatever their inputs are.
-        verdicts = deciding.judge_inputs(plan.inputs, self.market, now) if signal.action == BUY else ()
+        verdicts = deciding.judge_inputs(plan.inputs, known, now) if signal.action == BUY else ()
         denials = deciding.gate(signal, verdicts, in_flight=bool(state.account.orders or state.slices))
         sized = None if denials else deciding.size_of(signal, book)
         if isinstance(sized, Denial):

@@ -20,12 +20,13 @@ from apps.pnl.backtests.results import curve_of, metrics_of
 from apps.pnl.backtests.state import State
 from apps.pnl.backtests.tape import Tape, tops_of
 from apps.pnl.models import Backtest, BacktestTrade
-from apps.pnl.services.backtests import TASK, plan_of
+from apps.pnl.services.backtests import nudge, plan_of
 from apps.trading.algorithms.base import code_digest
 from apps.trading.services.decisions import cut_off
 from apps.trading.services.promotions import mark_backtested
-from ohmycoins.core import clock, outbox, seams
+from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import DomainError
+from ohmycoins.core.locks import advisory_lock
 
 log = structlog.get_logger(__name__)
 
@@ -40,22 +41,31 @@ class Stopped(Exception):
     """The backtest cannot go on; the message is for whoever asked for it."""
 
 
-def run_backtests() -> bool:
-    """Go on with the backtest that waited longest for a slice of time; tell whether there was one."""
-    backtest = claim()
+def run_backtests(backtest_id: int | None = None, turn: int | None = None) -> bool:
+    """Go on with a backtest for a slice of time, and nudge a worker for the next; tell whether there was one.
+
+    It is the one that waited longest, or the one given, if nobody took it up since it was its `turn`.
+    """
+    backtest = claim(backtest_id, turn)
     if backtest is None:
         return False
     work_on(backtest)
-    if Backtest.objects.waiting(clock.now()).exists():
-        outbox.nudge(TASK)
+    if following := Backtest.objects.waiting(clock.now()).only("id", "claim").first():
+        nudge(following)
     return True
 
 
 @transaction.atomic
-def claim() -> Backtest | None:
-    """Take the backtest that waited longest, unless another worker has it, until its lease ends."""
+def claim(backtest_id: int | None = None, turn: int | None = None) -> Backtest | None:
+    """Take a backtest until its lease ends, unless workers are at so many already as they may be at."""
     now = clock.now()
-    found = Backtest.objects.waiting(now).select_for_update(skip_locked=True, no_key=True).first()
+    waiting = Backtest.objects.waiting(now)
+    if backtest_id is not None and turn is not None:
+        waiting = waiting.filter(pk=backtest_id, claim=turn)
+    advisory_lock("pnl.backtests.claim")
+    if Backtest.objects.worked_on(now).count() >= settings.OMC_BACKTESTS_AT_ONCE:
+        return None
+    found = waiting.select_for_update(skip_locked=True, no_key=True).first()
     if found is None:
         return None
     found.claim, found.attempts = found.claim + 1, found.attempts + 1

@@ -33,6 +33,8 @@ MOST_COINS = 100
 BEFORE = timedelta(days=1)
 """How long before its start the first price may have been."""
 TASK = "pnl.run_backtests"
+NUDGE_SECONDS = 3600
+"""How long a message may wait behind others; it does no harm when it comes twice."""
 
 Status = Backtest.Status
 
@@ -103,7 +105,7 @@ def make_backtest(*, user: User, wish: Wish, account: Account | None = None) -> 
                 code="TOO_MANY_BACKTESTS",
             )
         backtest.save(force_insert=True)
-        outbox.nudge(TASK)
+        nudge(backtest)
     log.info("backtest.asked", backtest_id=backtest.pk, user_id=user.pk, slug=slug)
     return backtest
 
@@ -116,6 +118,11 @@ def cancel_backtest(backtest: Backtest) -> Backtest:
 def resume_backtest(backtest: Backtest) -> Backtest:
     """Let it go on from where it was stopped, or failed. Raises Conflict otherwise."""
     return _moved(backtest, (Status.CANCELLED, Status.FAILED), Status.QUEUED, "resumed")
+
+
+def nudge(backtest: Backtest) -> None:
+    """Tell a worker that a backtest waits for its next turn; a message for one that somebody took up is void."""
+    outbox.nudge(TASK, backtest.pk, backtest.claim, expires=NUDGE_SECONDS)
 
 
 def plan_of(backtest: Backtest, *, risk_free_rate: float) -> Plan:
@@ -144,7 +151,7 @@ def _moved(backtest: Backtest, before: tuple[str, ...], after: str, said: str) -
     locked.ended_at = clock.now() if after == Status.CANCELLED else None
     locked.save(update_fields=["status", "lease_until", "attempts", "error", "ended_at"])
     if after == Status.QUEUED:
-        outbox.nudge(TASK)
+        nudge(locked)
     log.info(f"backtest.{said}", backtest_id=locked.pk)
     return locked
 

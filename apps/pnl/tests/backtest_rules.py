@@ -72,6 +72,16 @@ class Foresees(Waves):
         return hold(str(view.news("BTC", -HOUR)))
 
 
+class Pries(Waves):
+    """Reaches behind its view for what prices will be."""
+
+    slug = "pries"
+
+    def decide(self, view: View) -> Signal:
+        later: Any = view._known
+        return hold(str(later._prices["BTC"].at(view.now + 5 * HOUR)))
+
+
 class Watches(Waves):
     """Looks at the clock, and says so."""
 
@@ -84,5 +94,6 @@ class Watches(Waves):
 
 
 RULES = {
-    rule.slug: f"{rule.__module__}.{rule.__name__}" for rule in (Waves, Peeks, Reaches, Foresees, Watches)
+    rule.slug: f"{rule.__module__}.{rule.__name__}"
+    for rule in (Waves, Peeks, Reaches, Foresees, Pries, Watches)
 }

@@ -1,8 +1,10 @@
 """Trading in memory, computed by hand: fills, fees, results, limits, slices, days."""
 
+import gc
 import math
 from datetime import date, timedelta
 from decimal import Decimal as D
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.pnl.backtests.curve import MOST_POINTS, Curve
-from apps.pnl.backtests.engine import RuleFailed
+from apps.pnl.backtests.engine import Engine, RuleFailed
 from apps.pnl.backtests.results import curve_of, metrics_of
+from apps.pnl.backtests.state import State
 from apps.pnl.tests.backtest_markets import HOUR, START, Market, Scripted, buy, cut_at, sell, tried
 from apps.trading.algorithms.base import hold
+from apps.trading.algorithms.rows import Tick
 from apps.trading.records import Bounds
 
 
@@ -142,6 +146,25 @@ def test_rule_that_raises_or_says_nonsense_ends_it_with_a_plain_sentence() -> No
         tried(Scripted({0: buy(fraction=2)}), Market({"BTC": [100]}), 2)
     with pytest.raises(RuleFailed, match="Undeclared: price:ETH is not among the inputs"):
         tried(Scripted(lambda view: view.price("ETH")), Market({"BTC": [100]}), 2)
+
+
+def test_nothing_that_a_rule_holds_leads_to_the_market() -> None:
+    market = Market({"BTC": [100, 101, 102]})
+    found: list[Any] = []
+
+    def script(view: Any) -> Any:
+        seen, ahead = set(), [view]
+        while ahead:
+            each = ahead.pop()
+            if id(each) not in seen and not isinstance(each, type | FunctionType | ModuleType):
+                seen.add(id(each))
+                found.append(each)
+                ahead += gc.get_referents(each)
+        return hold("it looked everywhere")
+
+    tried(Scripted(script), market, 2)
+    assert any(isinstance(each, Tick) for each in found)
+    assert not any(isinstance(each, Market | Engine | State) for each in found)
 
 
 def test_holding_spreads_the_capital_and_pays_the_fee() -> None:

@@ -27,9 +27,11 @@ from apps.pnl.services.backtests import Wish, cancel_backtest, make_backtest, re
 from apps.pnl.tests.backtest_rules import RULES
 from apps.trading.models import Algorithm, Event
 from apps.trading.tests.factories import make_account, set_limits
+from ohmycoins.celery import app
 from ohmycoins.core import clock as time
 from ohmycoins.core import seams
 from ohmycoins.core.errors import Conflict
+from ohmycoins.local.supervisor import WORKERS
 
 pytestmark = pytest.mark.django_db
 HOURS = 48
@@ -166,6 +168,7 @@ def test_a_backtest_that_kills_workers_is_given_up(user: User, whole: Any, clock
         ("peeks", "TouchedDatabase: a rule may not ask the database: what it needs it declares as an input"),
         ("reaches", "Undeclared: news:BTC: 1 day, 0:00:00 back was asked for, and 1:00:00 declared"),
         ("foresees", "Undeclared: news:BTC: -1 day, 23:00:00 back was asked for, and 1:00:00 declared"),
+        ("pries", "AttributeError: 'Snapshot' object has no attribute '_prices'"),
     ],
 )
 def test_a_rule_that_looks_ahead_is_refused_by_name(user: User, clock: Any, slug: str, said: str) -> None:
@@ -240,6 +243,59 @@ def test_one_that_waits_longer_goes_first(
     first.refresh_from_db()
     second.refresh_from_db()
     assert first.progress == second.progress > 0
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | str, ...]]:
+    """Give what waits for workers of the lab; messages are sent at once."""
+    sent: list[tuple[int | str, ...]] = []
+    monkeypatch.setattr("ohmycoins.core.outbox.nudge", lambda task, *args, **_: sent.append(args))
+    return sent
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_messages_go_round_and_do_not_pile_up(
+    at_once: int, user: User, whole: Any, queue: list[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:  # fmt: skip
+    settings.OMC_BACKTESTS_AT_ONCE = at_once
+    asked = [ask(user), ask(user), ask(user)]
+    monkeypatch.setattr(backtest_runs.time, "monotonic", iter(range(0, 10**9, 10**4)).__next__)
+    slices, longest = 0, 0
+    while queue:
+        clock.shift(1)
+        if slices < 60 and slices % 2:
+            queue.append(())  # beat's, which comes whatever else there is
+        slices += run_backtests(*queue.pop(0))
+        longest = max(longest, len(queue))
+    assert longest <= 6
+    assert [outcome(backtest) == whole for backtest in asked] == [True] * 3
+
+
+def test_only_so_many_are_worked_on_at_once(user: User, whole: Any, settings: Settings) -> None:
+    for _ in range(3):
+        ask(user)
+    assert claim() is not None
+    assert claim() is None
+    settings.OMC_BACKTESTS_AT_ONCE = 2
+    assert claim() is not None
+    assert claim() is None
+
+
+def test_a_message_for_a_turn_that_somebody_took_is_void(user: User, whole: Any, queue: list[Any]) -> None:
+    backtest = ask(user)
+    cancel_backtest(backtest)
+    resume_backtest(backtest)
+    assert queue == [(backtest.pk, 0)] * 2
+    assert run_backtests(*queue.pop(0))
+    assert not run_backtests(*queue.pop(0))
+    assert queue == []
+
+
+def test_backtests_have_a_queue_of_their_own(settings: Settings) -> None:
+    route = app.amqp.router.route({}, "pnl.run_backtests")
+    assert route["queue"].name == "lab"
+    assert app.amqp.router.route({}, "pnl.book_overdue")["queue"].name == "default"
+    assert "lab" in WORKERS["collect"][1].split(",")
 
 
 def test_success_marks_the_algorithm_backtested_unless_it_changed_meanwhile(user: User, whole: Any) -> None:

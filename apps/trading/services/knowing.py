@@ -1,8 +1,8 @@
 """Read what an algorithm declared, as the ledgers knew it at an instant, before it is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,33 +11,21 @@ from apps.ledgers.services.known import settle
 from apps.ledgers.services.purge import cut_of
 from apps.trading.algorithms.base import Input
 from apps.trading.algorithms.rows import WIDTHS, Row
+from apps.trading.algorithms.snapshot import Snapshot
 from apps.trading.services.ledger_rows import COMMON, TABLES, Table, end_of
 from ohmycoins.core import seams
 from ohmycoins.core.errors import Gone
 
 
-@dataclass(slots=True)
-class LiveKnown:
-    """The declared inputs as they were known at one instant; nothing is read after it is made."""
-
-    found: dict[Input, Sequence[Row]] = field(default_factory=dict)
-    newest_at: dict[Input, datetime | None] = field(default_factory=dict)
-
-    def rows(self, wanted: Input) -> Sequence[Row]:
-        return self.found[wanted]
-
-    def newest(self, wanted: Input) -> datetime | None:
-        return self.newest_at[wanted]
-
-
-def read_known(inputs: Sequence[Input], now: datetime) -> LiveKnown:
+def read_known(inputs: Sequence[Input], now: datetime) -> Snapshot:
     """Read the inputs as of `now`; a later restatement changes nothing of what this gives."""
-    known = LiveKnown()
+    found: dict[Input, Sequence[Row]] = {}
+    newest_at: dict[Input, datetime | None] = {}
     for wanted in inputs:
         table = TABLES[wanted.series]
-        known.found[wanted] = _read(table, wanted, now)
-        known.newest_at[wanted] = _newest(table, wanted, known.found[wanted], now)
-    return known
+        found[wanted] = _read(table, wanted, now)
+        newest_at[wanted] = _newest(table, wanted, found[wanted], now)
+    return Snapshot(MappingProxyType(found), MappingProxyType(newest_at))
 
 
 def settle_ledgers(inputs: Sequence[Input], now: datetime) -> None:
@@ -66,7 +54,7 @@ def _read(table: Table, wanted: Input, now: datetime) -> Sequence[Row]:
     if wanted.within is not None:
         known = known.filter(occurred_at__gte=now - wanted.within)
     newest = known.order_by("-occurred_at", "-id").values(*COMMON, *table.columns)[: wanted.count]
-    return [table.row(values, values["observed_at"]) for values in reversed(newest)]
+    return tuple(table.row(values, values["observed_at"]) for values in reversed(newest))
 
 
 def _newest(table: Table, wanted: Input, found: Sequence[Row], now: datetime) -> datetime | None:
