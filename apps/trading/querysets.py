@@ -176,7 +176,7 @@ class DeploymentQuerySet(QuerySet["Deployment"]):
         """Give each `last_decision` (its newest that is over, as a dict) and `waiting_since` (its oldest open slot)."""
         own = apps.get_model("trading", "Decision").objects.filter(deployment=OuterRef("pk"))
         names = ("id", "slot", "status", "action", "coin_type", "reason", "denials", "error", "decided_at")
-        newest = own.exclude(status="due").order_by("-id")
+        newest = own.exclude(status="due").order_by("-slot")
         return self.annotate(
             last_decision=Subquery(
                 newest.values(said=JSONObject(**dict(zip(names, names, strict=True))))[:1]

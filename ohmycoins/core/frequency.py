@@ -1,5 +1,6 @@
 """Read how often something runs: `interval:5:minutes`, or `cron:0 */4 * * *` in UTC; pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,16 @@ from ohmycoins.core.errors import Invalid
 
 UNITS = ("seconds", "minutes", "hours", "days")
 LONGEST = timedelta(days=366)
-CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+LONGEST_STEPS = {"minute": 59, "hour": 23, "day_of_month": 31, "month_of_year": 12, "day_of_week": 7}
+CRON_FIELDS = tuple(LONGEST_STEPS)
+_VALUE = "(?:[0-9]{1,2}|[A-Z]{3})"
+CRON_PART = re.compile(
+    rf"(?:\*|{_VALUE}(?:-{_VALUE})?)(?:/(?P<step>[0-9]{{1,2}}))?", re.ASCII | re.IGNORECASE
+)
+"""What a field may list: none of cron's dialects (L, W, #), which the next reader would read otherwise."""
+ANY_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+RAREST = timedelta(days=5 * 366)
+"""29 February comes every fourth year."""
 EXPECTED = (
     "expected interval:N:seconds|minutes|hours|days, or cron: and five fields, such as cron:0 */4 * * *"
 )
@@ -53,14 +63,31 @@ def _cron(text: str, rest: str) -> str:
     fields = rest.split()
     if len(fields) != len(CRON_FIELDS):
         raise _invalid(text)
+    for name, field in zip(CRON_FIELDS, fields, strict=True):
+        for part in field.split(","):
+            if problem := _problem(name, field, part):
+                raise _invalid(text, problem)
     cron = " ".join(fields)
     try:
-        next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
+        first = next(CronSim(cron, ANY_YEAR))
     except CronSimError as error:
         raise _invalid(text, str(error)) from None
     except StopIteration:
         raise _invalid(text, "no day is like that") from None
+    if first - ANY_YEAR > RAREST:
+        raise _invalid(text, "it would first run in more than five years")
     return cron
+
+
+def _problem(name: str, field: str, part: str) -> str:
+    """Say what is wrong with one part of a cron field, or nothing."""
+    found = CRON_PART.fullmatch(part)
+    if found is None:
+        return f"{name} {field!r}: numbers, names, * , - and / are accepted"
+    step, longest = found["step"], LONGEST_STEPS[name]
+    if step is not None and not 1 <= int(step) <= longest:
+        return f"{name} {part!r}: steps are 1 to {longest}"
+    return ""
 
 
 def _invalid(text: str, problem: str = "") -> Invalid:

@@ -113,7 +113,7 @@ def go_on(deployments: dict[int, Deployment]) -> None:
 def decide(deployment: Deployment, idea: Idea) -> Decision:
     """Store what an algorithm is said to have decided, still to be closed with what came of it."""
     decision = Decision.objects.create(
-        deployment=deployment, slot=idea.at, created_at=idea.at, nudged_at=idea.at
+        deployment=deployment, user_id=deployment.user_id, slot=idea.at, created_at=idea.at, nudged_at=idea.at
     )
     Evidence.objects.bulk_create(
         Evidence(decision=decision, place=place, ledger=ref.ledger, table=ref.table, row_id=ref.id, source=ref.source)

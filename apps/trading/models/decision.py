@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import pgtrigger
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -28,6 +29,13 @@ class Decision(models.Model):
         HOLD = "hold"
 
     deployment = models.ForeignKey(Deployment, models.PROTECT, related_name="decisions", db_index=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="The deployment's.",
+    )
     slot = models.DateTimeField(help_text="The schedule's instant that it is for (UTC).")
     status = models.CharField(max_length=7, choices=Status, default=Status.DUE)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it up.")
@@ -58,7 +66,18 @@ class Decision(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["id"], condition=Q(status="due"), name="decision_due"),
-            models.Index(fields=["deployment", "-id"], name="decision_deployment"),
+            # By slot, not by id: rather than read these, PostgreSQL walks the primary key, through everybody's.
+            models.Index(fields=["user", "-slot", "-id"], name="decision_user"),
+            models.Index(
+                fields=["user", "-slot", "-id"],
+                condition=Q(action__in=["buy", "sell"]),
+                name="decision_trade",
+            ),
+            models.Index(
+                fields=["deployment", "code_digest", "decided_at"],
+                condition=Q(status="done"),
+                name="decision_record",
+            ),
         )
         constraints = (
             models.UniqueConstraint(fields=["deployment", "slot"], name="decision_once_a_slot"),

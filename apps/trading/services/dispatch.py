@@ -53,14 +53,20 @@ def _claim(now: datetime) -> int:
         Deployment.objects.due(now)
         .select_for_update(no_key=True, skip_locked=True)
         .order_by("next_run_at", "id")
-        .only("id", "frequency", "next_run_at")[:BATCH]
+        .only("id", "user", "frequency", "next_run_at")[:BATCH]
     )
     # Read after the lock: whoever held it may have made a slot meanwhile.
     waiting = set(
         Decision.objects.waiting().filter(deployment__in=due).values_list("deployment_id", flat=True)
     )
     made = Decision.objects.bulk_create(
-        Decision(deployment=deployment, slot=deployment.next_run_at or now, created_at=now, nudged_at=now)
+        Decision(
+            deployment=deployment,
+            user_id=deployment.user_id,
+            slot=deployment.next_run_at or now,
+            created_at=now,
+            nudged_at=now,
+        )
         for deployment in due
         if deployment.pk not in waiting
     )

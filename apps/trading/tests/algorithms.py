@@ -71,7 +71,9 @@ def make_decision(deployment: Deployment, slot: datetime | None = None, **fields
         "parameters": deployment.parameters, "action": "buy", "coin_type": "BTC", "confidence": 1,
         "amount_aud": 50, "ledger": "exchange", "reason": "why not",
     } | fields  # fmt: skip
-    return Decision.objects.create(deployment=deployment, slot=slot or clock.now(), **said)
+    return Decision.objects.create(
+        deployment=deployment, user=deployment.user, slot=slot or clock.now(), **said
+    )
 
 
 def make_evidence(decision: Decision, *row_ids: int) -> None:

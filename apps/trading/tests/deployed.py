@@ -26,7 +26,7 @@ def make_decision(deployment: Deployment, *sources: tuple[str, str, int], **fiel
         "action": "buy", "coin_type": "BTC", "status": "done", "decided_at": clock.now(),
         "ledger": sources[0][0] if sources else "",
     } | fields  # fmt: skip
-    decision = Decision.objects.create(deployment=deployment, slot=slot, **values)
+    decision = Decision.objects.create(deployment=deployment, user=deployment.user, slot=slot, **values)
     Evidence.objects.bulk_create(
         Evidence(decision=decision, place=place, ledger=ledger, table="newsitem", row_id=row, source=source)
         for place, (ledger, source, row) in enumerate(sources)
