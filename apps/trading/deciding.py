@@ -15,11 +15,12 @@ from apps.trading.algorithms.rows import Tick
 from apps.trading.algorithms.view import Book, Position, View
 from apps.trading.records import BUY, MARKET, SELL, Bounds, Denial, Ticket
 from apps.trading.safety import COLLAR
-from ohmycoins.core.money import ZERO, floor_quantity, plain, round_aud
+from ohmycoins.core.money import CENT, QUANTITY_STEP, ZERO, floor_quantity, plain, round_aud, split
 from ohmycoins.core.symbols import is_symbol
 
-CENT = Decimal("0.01")
 SMALLEST_AUD = Decimal(1)  # the venue's own minimum
+MOST_SLICES, LONGEST_PAUSE_SECONDS = 100, 86_400
+"""Of one order, and between two of them."""
 OK, STALE, MISSING, BAD = "ok", "stale", "missing", "bad"
 NOTHING = Position(ZERO, ZERO, None)
 MOST = Decimal(10) ** 12
@@ -181,3 +182,33 @@ def size_of(signal: Signal, book: Book) -> Ticket | Denial:
             limit=plain(book.budget_aud), value=plain(book.value_aud),
         )  # fmt: skip
     return Ticket(coin, BUY, MARKET, amount_aud=amount)
+
+
+def least_slice(ticket: Ticket) -> Decimal:
+    """Give the least that a slice of an order may be: the venue's minimum or, of coins, their last decimal.
+
+    What coins will be worth when their slice is due is not known.
+    """
+    return QUANTITY_STEP if ticket.amount_aud is None else SMALLEST_AUD
+
+
+def most_slices(ticket: Ticket) -> int:
+    """Give how many slices an order can be cut into; 0 if it is too small for one."""
+    return int((ticket.amount_aud or ticket.quantity or ZERO) // least_slice(ticket))
+
+
+def cut(ticket: Ticket, slices: int) -> list[Decimal]:
+    """Cut a market order into equal parts that add up to it; the last one takes what rounding leaves.
+
+    Coins are rounded down to 8 decimals, amounts to cents.
+    """
+    if ticket.amount_aud is not None:
+        return split(ticket.amount_aud, slices, CENT)
+    return split(ticket.quantity or ZERO, slices, QUANTITY_STEP)
+
+
+def slice_of(ticket: Ticket, slices: int, place: int) -> Ticket:
+    """Give one slice of a market order that is cut into so many, counted from 0."""
+    part = cut(ticket, slices)[place]
+    size = {"quantity": part} if ticket.amount_aud is None else {"amount_aud": part}
+    return Ticket(ticket.coin_type, ticket.side, MARKET, **size)

@@ -14,6 +14,7 @@ PRECISION = 78
 AUD_STEP = Decimal("0.00000001")
 QUANTITY_STEP = Decimal("0.00000001")
 PRICE_STEP = Decimal(1).scaleb(-18)
+CENT = Decimal("0.01")
 ZERO = Decimal(0)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,5})?\Z", re.ASCII)
 

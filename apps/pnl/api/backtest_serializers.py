@@ -12,6 +12,7 @@ from rest_framework import serializers
 from apps.pnl.models import Backtest, BacktestTrade
 from apps.pnl.periods import instants
 from apps.pnl.services.backtests import MOST_COINS, Wish
+from apps.trading.deciding import LONGEST_PAUSE_SECONDS, MOST_SLICES
 from ohmycoins.core.api.fields import InstantField, PlainDecimalField, PositiveDecimalField, SymbolField
 from ohmycoins.core.api.params import YEARS, parse_instant
 from ohmycoins.core.errors import Invalid
@@ -67,8 +68,8 @@ class NewBacktestSerializer(serializers.Serializer[object]):
     step = serializers.ChoiceField(choices=Backtest.Step.choices, default=Backtest.Step.HOUR)
     position_limit_aud = PositiveDecimalField(required=False, allow_null=True)
     daily_loss_limit_aud = PositiveDecimalField(required=False, allow_null=True)
-    slices = serializers.IntegerField(default=1, min_value=1, max_value=100)
-    slice_seconds = serializers.IntegerField(default=60, min_value=1, max_value=86_400)
+    slices = serializers.IntegerField(default=1, min_value=1, max_value=MOST_SLICES)
+    slice_seconds = serializers.IntegerField(default=60, min_value=1, max_value=LONGEST_PAUSE_SECONDS)
     spread_percent = PlainDecimalField(
         default=Decimal("0.2"), max_digits=6, decimal_places=4, min_value=0, max_value=Decimal("99.9999"),
         help_text="Between bid and ask where only candles are known.",

@@ -6,9 +6,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from apps.trading.records import Quote
-from ohmycoins.core.money import ZERO, floor_quantity, round_aud
-
-CENT = Decimal("0.01")
+from ohmycoins.core.money import CENT, ZERO, floor_quantity, round_aud
 
 
 @dataclass(slots=True)

@@ -6,10 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from apps.pnl.backtests.account import instant, written
+from apps.trading.deciding import most_slices, slice_of
 from apps.trading.records import MARKET, Ticket
-from ohmycoins.core.money import QUANTITY_STEP, ZERO, split
-
-CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +24,14 @@ class Sliced:
     @classmethod
     def of(cls, ticket: Ticket, slices: int, *, at: datetime, ledger: str, reason: str) -> "Sliced":
         """Cut an order, into fewer slices where it is too small for so many."""
-        total, step = _total(ticket)
-        return cls(ticket, max(1, min(slices, int(total / step))), at, ledger, reason)
+        return cls(ticket, max(1, min(slices, most_slices(ticket))), at, ledger, reason)
 
     def take(self, next_at: datetime) -> tuple[Ticket, "Sliced | None"]:
         """Give the next slice, and what is left after it, if anything."""
-        total, step = _total(self.ticket)
-        part = split(total, self.slices, step)[self.placed]
-        size = {"quantity": part} if self.ticket.amount_aud is None else {"amount_aud": part}
         left = (
             replace(self, placed=self.placed + 1, next_at=next_at) if self.placed + 1 < self.slices else None
         )
-        return Ticket(self.ticket.coin_type, self.ticket.side, MARKET, **size), left
+        return slice_of(self.ticket, self.slices, self.placed), left
 
     def as_json(self) -> list[Any]:
         ticket = self.ticket
@@ -55,10 +49,3 @@ class Sliced:
             raise ValueError("a slice has its time")
         sizes = {"quantity": quantity and Decimal(quantity), "amount_aud": amount and Decimal(amount)}
         return cls(Ticket(coin, side, MARKET, **sizes), slices, at, ledger, reason, placed)
-
-
-def _total(ticket: Ticket) -> tuple[Decimal, Decimal]:
-    """Give all that is to be traded, and the least it comes in."""
-    if ticket.amount_aud is not None:
-        return ticket.amount_aud, CENT
-    return ticket.quantity or ZERO, QUANTITY_STEP

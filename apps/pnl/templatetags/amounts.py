@@ -4,10 +4,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from django import template
 
-from ohmycoins.core.money import plain
+from ohmycoins.core.money import CENT, plain
 
 register = template.Library()
-CENT = Decimal("0.01")
 
 
 @register.filter

@@ -128,6 +128,13 @@ def test_slices_come_to_the_whole_and_one_that_is_denied_ends_the_rest() -> None
     assert [trade.value_aud for trade in engine.state.account.new_trades] == [D("33.296703")]
 
 
+def test_amount_is_cut_into_fewer_slices_than_would_be_below_the_venue_s_minimum() -> None:
+    fields = {"slices": 3, "slice_every": timedelta(minutes=5)}
+    engine = tried(Scripted({0: buy(amount_aud="2.50")}), Market({"BTC": [100]}), 2, **fields)
+    paid = [round(trade.value_aud + trade.fee_aud, 2) for trade in engine.state.account.new_trades]
+    assert paid == [D("1.25"), D("1.25")]
+
+
 def test_stale_and_missing_inputs_stop_purchases_and_not_sales() -> None:
     prices = [None, 100, None, None, None, None]
     script = {0: buy(quantity=1), 1: buy(quantity=1), 4: buy(quantity=1), 5: sell()}

@@ -6,13 +6,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.trading.api.algorithm_serializers import StrictSerializer
+from apps.trading.deciding import LONGEST_PAUSE_SECONDS, MOST_SLICES
 from apps.trading.models import Deployment
 from apps.trading.services.deployments import HEALTHS, health_of
 from ohmycoins.core import clock
 from ohmycoins.core.api.fields import PlainDecimalField, PositiveDecimalField
-
-MOST_SLICES = 100
-LONGEST_SLICE_SECONDS = 86_400
 
 
 class NewDeploymentSerializer(StrictSerializer):
@@ -38,7 +36,7 @@ class NewDeploymentSerializer(StrictSerializer):
         default=1, min_value=1, max_value=MOST_SLICES, help_text="In how many equal orders it trades."
     )
     slice_seconds = serializers.IntegerField(
-        default=60, min_value=1, max_value=LONGEST_SLICE_SECONDS, help_text="How far apart these are."
+        default=60, min_value=1, max_value=LONGEST_PAUSE_SECONDS, help_text="How far apart these are."
     )
 
 

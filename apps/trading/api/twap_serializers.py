@@ -4,11 +4,10 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from apps.trading.deciding import LONGEST_PAUSE_SECONDS, MOST_SLICES
 from apps.trading.models import Order, Twap
 from apps.trading.records import BUY, MARKET, Ticket
 from ohmycoins.core.api.fields import PlainDecimalField, PositiveDecimalField, SymbolField
-
-MOST_SLICES, LONGEST_PAUSE_SECONDS = 100, 86_400
 
 
 class NewTwapSerializer(serializers.Serializer[object]):

@@ -16,14 +16,13 @@ from apps.trading.services.status import reduce_only
 from apps.trading.signals import history_recorded
 from apps.trading.states import Status
 from ohmycoins.core import clock
-from ohmycoins.core.money import ZERO, plain, round_aud
+from ohmycoins.core.money import CENT, ZERO, plain, round_aud
 
 log = structlog.get_logger(__name__)
 
 AUD = "AUD"
 QUIET = timedelta(seconds=10)
 # Differences below a cent are the venue's rounding; above these the account may only sell.
-CENT = Decimal("0.01")
 MOST_AUD, MOST_SHARE = Decimal(5), Decimal("0.005")
 # While one of these is about, the venue's balances may be ahead of our rows.
 RESTLESS = (Status.SUBMITTING, Status.UNKNOWN, Status.CANCELLING, Status.NEEDS_REVIEW)

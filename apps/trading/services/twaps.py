@@ -13,17 +13,17 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from apps.accounts.models import User
+from apps.trading.deciding import cut, least_slice, most_slices, slice_of
 from apps.trading.models import Account, Decision, Deployment, Event, Order, Twap
 from apps.trading.records import MARKET, Ticket
 from apps.trading.services.place import place_order
 from apps.trading.states import Status
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict, Refused
-from ohmycoins.core.money import QUANTITY_STEP, ZERO, plain, split
+from ohmycoins.core.money import ZERO, plain
 
 log = structlog.get_logger(__name__)
 
-CENT = Decimal("0.01")
 SLICE_LIVES = timedelta(seconds=60)
 """How long a slice may wait to be submitted, if the next one is not due later still."""
 BATCH = 500
@@ -51,13 +51,10 @@ def start_twap(
         )  # fmt: skip
         if idempotency_key and (earlier := _earlier(twap, idempotency_key)):
             return earlier
-        total, step = _total(twap)
-        if total < step * slices:
+        if most_slices(ticket) < slices:
             if decision is None:
-                raise Refused(
-                    f"{plain(total)} cannot be cut into {slices} slices of at least {plain(step)} each."
-                )
-            twap.slices = max(int(total / step), 1)
+                raise Refused(_too_small(ticket, slices))
+            twap.slices = max(most_slices(ticket), 1)
         twap.save(force_insert=True)
         _record(twap, "", now, actor, f"{twap.slices} slices, {slice_seconds} s apart")
         _place(twap, now, algorithm_id=algorithm_id, ledger=ledger, key=idempotency_key)
@@ -81,8 +78,7 @@ def left_to_sell(account: Account, algorithm_id: int) -> dict[str, Decimal]:
     )
     left: dict[str, Decimal] = {}
     for twap in plans:
-        total, step = _total(twap)
-        to_come = sum(split(total, twap.slices, step)[twap.placed :], ZERO)
+        to_come = sum(cut(_ticket(twap), twap.slices)[twap.placed :], ZERO)
         left[twap.coin_type] = left.get(twap.coin_type, ZERO) + to_come
     return left
 
@@ -164,12 +160,10 @@ def _place(
     twap: Twap, now: datetime, *, algorithm_id: int | None, ledger: str, key: str | None = None
 ) -> None:
     """Place the next slice of a locked plan, and move it on: to the slice after, to its end, or to DENIED."""
-    total, step = _total(twap)
-    amount, number = split(total, twap.slices, step)[twap.placed], twap.placed + 1
-    size = {"quantity": amount} if twap.amount_aud is None else {"amount_aud": amount}
+    number = twap.placed + 1
     pause = timedelta(seconds=twap.slice_seconds)
     order = place_order(
-        user=twap.user, account=twap.account, ticket=Ticket(twap.coin_type, twap.side, MARKET, **size),
+        user=twap.user, account=twap.account, ticket=slice_of(_ticket(twap), twap.slices, twap.placed),
         idempotency_key=key or f"twap-{twap.pk}-{number}", algorithm_id=algorithm_id, ledger=ledger,
         decision=twap.decision, twap=twap, expires_at=now + max(pause, SLICE_LIVES), actor=_name(twap),
     )  # fmt: skip
@@ -185,11 +179,20 @@ def _place(
     twap.save(update_fields=["placed", "next_at"])
 
 
-def _total(twap: Twap) -> tuple[Decimal, Decimal]:
-    """Give what a plan trades in all, and to what its slices are rounded."""
-    if twap.amount_aud is None:
-        return twap.quantity or ZERO, QUANTITY_STEP
-    return twap.amount_aud, CENT
+def _ticket(twap: Twap) -> Ticket:
+    """Give what a plan trades in all."""
+    return Ticket(twap.coin_type, twap.side, MARKET, quantity=twap.quantity, amount_aud=twap.amount_aud)
+
+
+def _too_small(ticket: Ticket, slices: int) -> str:
+    total, unit = ticket.quantity or ZERO, ticket.coin_type
+    if ticket.amount_aud is not None:
+        total, unit = ticket.amount_aud, "AUD"
+    least = least_slice(ticket)
+    return (
+        f"{plain(total)} {unit} cannot be cut into {slices} slices of at least {plain(least)} {unit} each:"
+        f" that takes {plain(least * slices)} {unit}."
+    )
 
 
 def _end(twap: Twap, status: Twap.Status, now: datetime, actor: str, reason: str) -> None:

@@ -6,11 +6,24 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.trading.algorithms.base import Input, Parameters, Series, Signal, hold
 from apps.trading.algorithms.rows import Ref
 from apps.trading.algorithms.view import Book, Position, View
-from apps.trading.deciding import BadSignal, Verdict, budget_of, decide, gate, judge_inputs, size_of
+from apps.trading.deciding import (
+    BadSignal,
+    Verdict,
+    budget_of,
+    cut,
+    decide,
+    gate,
+    judge_inputs,
+    most_slices,
+    size_of,
+    slice_of,
+)
 from apps.trading.records import MARKET, Bounds, Denial, Ticket
 from apps.trading.tests.views import (
     DAY,
@@ -251,3 +264,33 @@ def test_a_signal_that_comes_to_nothing_says_so(signal: Signal, shown: Book, cod
     denial = size_of(signal, shown)
     assert isinstance(denial, Denial)
     assert (denial.code, denial.value) == (code, value)
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "parts"),
+    [
+        ({"amount_aud": "0.99"}, 0, ["0.99"]),
+        ({"amount_aud": "1"}, 1, ["1"]),
+        ({"amount_aud": "3.99"}, 3, ["1.33", "1.33", "1.33"]),
+        ({"amount_aud": "4"}, 4, ["1", "1", "1", "1"]),
+        ({"amount_aud": "5.50000001"}, 5, ["1.1", "1.1", "1.1", "1.1", "1.10000001"]),
+        ({"quantity": "0.00000001"}, 1, ["0.00000001"]),
+        ({"quantity": "0.00000003"}, 3, ["0.00000001"] * 3),
+    ],
+)  # fmt: skip
+def test_order_is_cut_into_slices_that_the_venue_takes(
+    size: dict[str, str], most: int, parts: list[str]
+) -> None:
+    ticket = Ticket("BTC", "buy", MARKET, **{name: D(value) for name, value in size.items()})
+    assert (most_slices(ticket), cut(ticket, max(most, 1))) == (most, [D(part) for part in parts])
+    (name,) = size
+    assert slice_of(ticket, len(parts), len(parts) - 1) == Ticket(
+        "BTC", "buy", MARKET, **{name: D(parts[-1])}
+    )
+
+
+@given(amount=st.decimals("1", "1000", places=8), slices=st.integers(1, 100))
+def test_no_slice_is_below_the_venue_s_minimum(amount: D, slices: int) -> None:
+    ticket = Ticket("BTC", "buy", MARKET, amount_aud=amount)
+    parts = cut(ticket, min(slices, most_slices(ticket)))
+    assert (sum(parts), min(parts) >= 1) == (amount, True)

@@ -148,14 +148,25 @@ def test_slices_of_a_decision_are_its_own(account: Account, clock: Any) -> None:
 def test_what_is_too_small_is_refused_to_a_person_and_traded_in_fewer_slices_for_a_decision(
     account: Account,
 ) -> None:
-    for amounts in ({"quantity": "0.00000003"}, {"amount_aud": "0.03"}):
-        with pytest.raises(Refused, match="cannot be cut into 4 slices"):
+    for amounts, said in (
+        (
+            {"quantity": "0.00000003"},
+            "0.00000003 BTC cannot be cut into 4 slices of at least 0.00000001 BTC each",
+        ),
+        (
+            {"amount_aud": "3.99"},
+            "3.99 AUD cannot be cut into 4 slices of at least 1 AUD each: that takes 4 AUD",
+        ),
+    ):
+        with pytest.raises(Refused, match=said):
             start(account, **amounts)
     assert not Twap.objects.exists()
     trade(account, quantity="1")
     deployment = make_deployment(account)
     twap = start(account, "sell", quantity="0.00000003", decision=make_decision(deployment))
     assert (twap.slices, twap.placed, quantities(twap)) == (3, 1, [D("0.00000001")])
+    twap = start(account, amount_aud="3.99", decision=make_decision(deployment))
+    assert (twap.slices, twap.placed, twap.orders.get().amount_aud) == (3, 1, D("1.33"))
 
 
 def test_slice_that_is_denied_ends_the_plan(account: Account, clock: Any) -> None:

@@ -111,6 +111,10 @@ def test_refused_first_slice_is_422_with_its_denials_and_again_when_repeated(
     assert Twap.objects.get().status == "denied"
     answer = post(api, BUY | {"quantity": "0.00000003"})
     assert (answer.status_code, answer.json()["code"]) == (422, "REFUSED")
+    small = {name: value for name, value in BUY.items() if name != "quantity"} | {"amount_aud": "3.99"}
+    answer = post(api, small)
+    assert (answer.status_code, answer.json()["code"]) == (422, "REFUSED")
+    assert "slices of at least 1 AUD each: that takes 4 AUD" in answer.json()["message"]
 
 
 def test_key_answers_the_same_plan_and_no_other(api: APIClient, user: User) -> None:
