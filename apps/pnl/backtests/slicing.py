@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.pnl.backtests.account import instant, written
-from apps.trading.records import MARKET, Ticket
+from apps.trading.records import MARKET, SELL, Ticket
 from ohmycoins.core.money import QUANTITY_STEP, ZERO, split
 
 CENT = Decimal("0.01")
@@ -38,6 +38,14 @@ class Sliced:
             replace(self, placed=self.placed + 1, next_at=next_at) if self.placed + 1 < self.slices else None
         )
         return Ticket(self.ticket.coin_type, self.ticket.side, MARKET, **size), left
+
+    @property
+    def to_sell(self) -> Decimal:
+        """Give how many coins the slices sell that are not placed yet."""
+        if self.ticket.side != SELL:
+            return ZERO
+        total, step = _total(self.ticket)
+        return sum(split(total, self.slices, step)[self.placed :], ZERO)
 
     def as_json(self) -> list[Any]:
         ticket = self.ticket
