@@ -338,6 +338,8 @@ OMC_SUBMIT_DEADLINE_SECONDS = env.float("OMC_SUBMIT_DEADLINE_SECONDS", default=1
 OMC_SETTLE_SECONDS = env.float("OMC_SETTLE_SECONDS", default=60.0)
 # How often an account with live orders is compared with its venue.
 OMC_RECONCILE_SECONDS = env.float("OMC_RECONCILE_SECONDS", default=30.0)
+# How long a time a backtest must cover before its algorithm may be promoted to paper.
+OMC_BACKTEST_DAYS = env.float("OMC_BACKTEST_DAYS", default=30.0)
 # How long an algorithm must have run on paper before it may be asked to trade live.
 OMC_PAPER_DAYS = env.float("OMC_PAPER_DAYS", default=7.0)
 

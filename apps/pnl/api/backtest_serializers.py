@@ -129,7 +129,7 @@ class BacktestRowSerializer(serializers.ModelSerializer[Backtest]):
             "id", "status", "progress", "error", "slug", "algorithm_id", "algorithm_version", "account", "parameters",
             "coins", "start", "end", "step", "initial_capital", "timezone", "limits", "position_limit_aud",
             "daily_loss_limit_aud", "slices", "slice_seconds", "spread_percent", "code_digest", "code_version",
-            "created_at", "started_at", "ended_at", "metrics",
+            "created_at", "started_at", "ended_at", "counts_for_promotion", "promotion_reason", "metrics",
         )  # fmt: skip
 
     def get_error(self, backtest: Backtest) -> str | None:

@@ -220,15 +220,19 @@ class Engine:
             cash_aud=account.cash_aud - account.reserved_aud if account.orders else account.cash_aud,
             equity_aud=worth,
             budget_aud=deciding.budget_of(worth, plan.bounds, plan.position_limit_aud),
-            positions={
-                coin: Position(
-                    account.held[coin] - account.reserved_quantity(coin), self._value_of(coin),
-                    account.bought_at.get(coin),
-                )
-                for coin in sorted(account.held)
-            },
+            positions={coin: self._position(coin) for coin in sorted(account.held)},
             coin_limit_aud=deciding.coin_limit_of(worth, plan.bounds),
         )  # fmt: skip
+
+    def _position(self, coin_type: str) -> Position:
+        """Show a coin that is held; what orders at rest and slices to come sell is sold already."""
+        account = self.state.account
+        held = account.held[coin_type]
+        to_come = sum(
+            (each.to_sell for each in self.state.slices if each.ticket.coin_type == coin_type), ZERO
+        )
+        selling = min(account.reserved_quantity(coin_type) + to_come, held)
+        return Position(held - selling, self._value_of(coin_type), account.bought_at.get(coin_type), selling)
 
     def _mark(self, coin_type: str) -> Decimal:
         quote: Quote | None = self.market.quote(coin_type)

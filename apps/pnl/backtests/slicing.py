@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from apps.pnl.backtests.account import instant, written
-from apps.trading.deciding import most_slices, slice_of
-from apps.trading.records import MARKET, Ticket
+from apps.trading.deciding import cut, most_slices, slice_of
+from apps.trading.records import MARKET, SELL, Ticket
+from ohmycoins.core.money import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class Sliced:
             replace(self, placed=self.placed + 1, next_at=next_at) if self.placed + 1 < self.slices else None
         )
         return slice_of(self.ticket, self.slices, self.placed), left
+
+    @property
+    def to_sell(self) -> Decimal:
+        """Give how many coins the slices sell that are not placed yet."""
+        if self.ticket.side != SELL:
+            return ZERO
+        return sum(cut(self.ticket, self.slices)[self.placed :], ZERO)
 
     def as_json(self) -> list[Any]:
         ticket = self.ticket

@@ -59,6 +59,10 @@ class Backtest(models.Model):
     progress = models.PositiveSmallIntegerField(default=0, help_text="0 to 100.")
     error = models.CharField(max_length=500, blank=True)
     metrics = models.JSONField(null=True)
+    counts_for_promotion = models.BooleanField(
+        null=True, help_text="Whether its algorithm is backtested by it; unknown until it is done."
+    )
+    promotion_reason = models.CharField(max_length=500, blank=True, help_text="What is missing for that.")
     equity_curve = models.JSONField(default=list)
     checkpoint = models.JSONField(null=True, editable=False, help_text="Where the next worker goes on.")
     attempts = models.PositiveSmallIntegerField(

@@ -20,10 +20,10 @@ from apps.pnl.backtests.results import curve_of, metrics_of
 from apps.pnl.backtests.state import State
 from apps.pnl.backtests.tape import Tape, tops_of
 from apps.pnl.models import Backtest, BacktestTrade
+from apps.pnl.services.backtest_grounds import tell
 from apps.pnl.services.backtests import nudge, plan_of
 from apps.trading.algorithms.base import code_digest
 from apps.trading.services.decisions import cut_off
-from apps.trading.services.promotions import mark_backtested
 from ohmycoins.core import clock, seams
 from ohmycoins.core.errors import DomainError
 from ohmycoins.core.locks import advisory_lock
@@ -154,26 +154,11 @@ def _store(backtest: Backtest, engine: Engine, tops: dict[str, int]) -> None:
         batch_size=TRADES_AT_ONCE,
     )  # fmt: skip
     if engine.is_done:
-        _tell(backtest, changes["metrics"])
+        missing = tell(backtest, changes["metrics"])
+        Backtest.objects.filter(pk=backtest.pk).update(
+            counts_for_promotion=not missing, promotion_reason=" ".join(missing)[:500]
+        )
         log.info("backtest.done", backtest_id=backtest.pk)
-
-
-def _tell(backtest: Backtest, metrics: dict[str, Any]) -> None:
-    """Say that the algorithm was backtested, if it was with its own parameters, as they still are."""
-    algorithm = backtest.algorithm
-    if algorithm is None or (algorithm.version, algorithm.parameters) != (
-        backtest.algorithm_version, backtest.parameters,
-    ):  # fmt: skip
-        return
-    said = ("return_percent", "max_drawdown_percent", "sharpe_ratio", "total_trades")
-    grounds = {
-        "backtest": backtest.pk, "start": backtest.start.isoformat(), "end": backtest.end.isoformat(),
-        "step": backtest.step, **{name: metrics[name] for name in said},
-    }  # fmt: skip
-    mark_backtested(
-        algorithm.pk, version=algorithm.version, code_digest=backtest.code_digest, grounds=grounds,
-        actor=f"backtest:{backtest.pk}",
-    )  # fmt: skip
 
 
 def _fail(backtest: Backtest, error: str) -> None:

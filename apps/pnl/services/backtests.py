@@ -14,6 +14,7 @@ from apps.pnl.backtests.plan import STEPS, Plan
 from apps.pnl.models import Backtest
 from apps.trading.algorithms.base import Algorithm as Rule
 from apps.trading.algorithms.base import Series, code_digest, read_parameters
+from apps.trading.algorithms.coins import coins_named
 from apps.trading.models import Account, Algorithm
 from apps.trading.records import Bounds
 from apps.trading.services.algorithms import complete_over, rule_of
@@ -53,7 +54,7 @@ class Wish:
     algorithm_id: int | None = None
     parameters: dict[str, Any]
     coins: tuple[str, ...] = ()
-    """Those that the rule reads prices of, if left empty."""
+    """Those that the rule reads prices of, and that its parameters name, if left empty."""
     start: datetime
     end: datetime
     step: str
@@ -175,11 +176,12 @@ def _slug(slug: str, algorithm: Algorithm | None) -> str:
 
 def _coins(rule: Rule, parameters: Any, wish: Wish) -> tuple[str, ...]:
     traded = (Series.PRICE, Series.CANDLES)
-    read = dict.fromkeys(each.of for each in rule.inputs(parameters) if each.series in traded)
-    coins = tuple(dict.fromkeys(wish.coins)) or tuple(read)
-    if missing := [coin for coin in read if coin not in coins]:
+    read = (each.of for each in rule.inputs(parameters) if each.series in traded)
+    needed = tuple(dict.fromkeys([*read, *coins_named(parameters)]))
+    coins = tuple(dict.fromkeys(wish.coins)) or needed
+    if missing := [coin for coin in needed if coin not in coins]:
         raise Refused(
-            f"coins: {rule.slug} with these parameters reads {', '.join(missing)} too; add it",
+            f"coins: {rule.slug} with these parameters reads or trades {', '.join(missing)} too; add it",
             detail={"missing": missing, "given": list(coins)},
         )
     if not 0 < len(coins) <= MOST_COINS:

@@ -135,6 +135,42 @@ def test_amount_is_cut_into_fewer_slices_than_would_be_below_the_venue_s_minimum
     assert paid == [D("1.25"), D("1.25")]
 
 
+@pytest.mark.parametrize(
+    ("fields", "books", "shown", "sold", "denials"),
+    [
+        # 9 bought by hour 4; of half of them 1.5 is sold at once and 3 are to come. Half of the 7.5 left is 0.75 more; an hour
+        # later 5.75 are left, 2 to come, and half is 0.875 more.
+        (
+            {"slices": 3, "slice_every": 2 * HOUR}, {}, [("9", "0"), ("4.5", "3"), ("3.75", "2")],
+            ["1.5", "0.25", "1.5", "0.29166666", "0.25", "1.5", "0.29166666", "0.25", "0.29166668"], {},
+        ),
+        # 9 bought at once; a market that takes 2 leaves 2.5 waiting, and of the 7 left half is 1 more, which waits, too.
+        (
+            {}, {"BTC": {5: ([(100, 2)], []), 6: ([(90, 9)], []), 7: ([(90, 9)], [])}},
+            [("9", "0"), ("4.5", "2.5"), ("3.5", "3.5")], ["2", "2.5", "1"], {"NOTHING_HELD": 1},
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_being_sold_counts_towards_a_share_that_is_sold(
+    fields: dict[str, Any], books: dict[str, Any], shown: list[Any], sold: list[str], denials: dict[str, int]
+) -> None:
+    positions: list[Any] = []
+
+    def script(view: Any) -> Any:
+        if view.now not in (START + 5 * HOUR, START + 6 * HOUR, START + 7 * HOUR):
+            return buy(quantity=9) if view.now == START else hold("wait")
+        positions.append(view.book.positions["BTC"])
+        return sell(fraction="0.5")
+
+    engine = tried(Scripted(script), Market({"BTC": [100] * 13}, books), 12, **fields)
+    assert [(each.quantity, each.selling) for each in positions] == [
+        (D(free), D(taken)) for free, taken in shown
+    ]
+    sales = [trade.quantity for trade in engine.state.account.new_trades if trade.side == "sell"]
+    assert sales == [D(some) for some in sold]
+    assert engine.state.denials == denials
+
+
 def test_stale_and_missing_inputs_stop_purchases_and_not_sales() -> None:
     prices = [None, 100, None, None, None, None]
     script = {0: buy(quantity=1), 1: buy(quantity=1), 4: buy(quantity=1), 5: sell()}

@@ -33,6 +33,8 @@ from ohmycoins.core import seams
 
 pytestmark = pytest.mark.django_db
 SLICE_SECONDS = 200
+LONG_SLICE_SECONDS = 3600 + SLICE_SECONDS
+"""With these the next slots come between slices; each slice meets a look of the workers."""
 
 
 @pytest.fixture(autouse=True)
@@ -79,9 +81,11 @@ def trade_on_paper(account: Account, dice: random.Random, clock: Any, slots: int
     return list(Decision.objects.order_by("slot"))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("seed", "slice_seconds"), [(seed, SLICE_SECONDS) for seed in range(8)] + [
+    (seed, LONG_SLICE_SECONDS) for seed in (1, 3, 5, 9)
+])  # fmt: skip
 def test_a_day_on_paper_replayed_comes_to_the_same(
-    seed: int, clock: Any, monkeypatch: pytest.MonkeyPatch
+    seed: int, slice_seconds: int, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dice = random.Random(seed)
     # Given an account in Sydney, whose day ends at 13:00 UTC, and an algorithm that decides every hour
@@ -97,7 +101,7 @@ def test_a_day_on_paper_replayed_comes_to_the_same(
         "position_limit_aud": dice.choice([None, D(12_345)]),
         "daily_loss_limit_aud": dice.choice([None, D(150)]),
         "slices": 1 + 2 * (seed % 2),
-        "slice_seconds": SLICE_SECONDS,
+        "slice_seconds": slice_seconds,
     }
     deployment = make_deployment(account, slug="waves", frequency="interval:1:hours", **limits)
     made = trade_on_paper(account, dice, clock, slots=30)

@@ -298,7 +298,11 @@ def test_backtests_have_a_queue_of_their_own(settings: Settings) -> None:
     assert "lab" in WORKERS["collect"][1].split(",")
 
 
-def test_success_marks_the_algorithm_backtested_unless_it_changed_meanwhile(user: User, whole: Any) -> None:
+def test_success_marks_the_algorithm_backtested_unless_it_changed_meanwhile(
+    user: User, whole: Any, settings: Settings
+) -> None:
+    settings.OMC_BACKTEST_DAYS = 2
+
     def made(name: str) -> Algorithm:
         return Algorithm.objects.create(user=user, slug="waves", name=name, parameters={"fraction": "0.5"})
 
@@ -313,6 +317,25 @@ def test_success_marks_the_algorithm_backtested_unless_it_changed_meanwhile(user
     assert states == ["backtested", "draft", "draft"]
     event = Event.objects.get(type="algorithm.backtested")
     assert event.inputs["grounds"]["backtest"] == Backtest.objects.get(algorithm=own).pk
+    said = Backtest.objects.order_by("id").values_list("counts_for_promotion", "promotion_reason")
+    assert list(said) == [
+        (False, "It was asked for with a rule, and not with an algorithm."),
+        (True, ""),
+        (False, "Its parameters are not the algorithm's own."),
+        (False, "The algorithm's parameters have changed since it was asked for."),
+    ]
+
+
+def test_a_backtest_too_short_to_say_anything_leaves_a_draft_and_says_so(user: User, whole: Any) -> None:
+    algorithm = Algorithm.objects.create(user=user, slug="waves", name="own", parameters={"fraction": "0.5"})
+    backtest = ask(user, "", algorithm_id=algorithm.pk, start=time.now() - timedelta(hours=19))
+    run_to_end()
+    backtest.refresh_from_db()
+    algorithm.refresh_from_db()
+    assert (backtest.status, algorithm.status, backtest.counts_for_promotion) == ("done", "draft", False)
+    assert backtest.promotion_reason == (
+        "It covers 0.7 days; 30 are needed. Its rule was asked 19 times; 20 are needed."
+    )
 
 
 def test_other_code_than_asked_for_is_not_mixed_in(

@@ -70,6 +70,9 @@ def test_asked_for_run_and_read(api: APIClient) -> None:
     page = api.get(f"{LAB}/{asked['id']}/trades", {"page_size": 10}).json()
     assert page["results"] == found["trades"][:10]
     assert api.get(page["next"]).json()["results"] == found["trades"][10:20]
+    assert asked["counts_for_promotion"] is None
+    assert found["counts_for_promotion"] is False
+    assert found["promotion_reason"] == "It was asked for with a rule, and not with an algorithm."
     (row,) = api.get(LAB).json()["results"]
     assert row == {name: value for name, value in found.items() if name not in ("equity_curve", "trades")}
 
@@ -111,7 +114,16 @@ def test_days_are_whole_local_days(api: APIClient, user: User) -> None:
         ({"end": "2026-03-02T12:00:01Z"}, 422, "lies in the future; it is 2026-03-02T12:00:00+00:00"),
         ({"start": "2020-01-01", "step": "minute"}, 422, "at most 1,100,000 are accepted"),
         ({"step": "week"}, 400, 'step: "week" is not a valid choice.'),
-        ({"coins": ["ETH"]}, 422, "coins: dollar_cost_averaging with these parameters reads BTC too; add it"),
+        (
+            {"coins": ["ETH"]},
+            422,
+            "coins: dollar_cost_averaging with these parameters reads or trades BTC too; add it",
+        ),
+        (
+            {"slug": "sentiment_momentum", "parameters": {"coin_type": "BTC"}, "coins": ["ETH"]},
+            422,
+            "coins: sentiment_momentum with these parameters reads or trades BTC too; add it",
+        ),
         ({"coins": ["BTC", "ETH", "DOGE"]}, 422, "there are no prices or candles of ETH, DOGE from "),
         ({"start": "2025-01-01", "end": "2025-02-01"}, 422, "there are no prices or candles of BTC from "),
         ({"initial_capital": "0"}, 400, "initial_capital: must be above zero"),

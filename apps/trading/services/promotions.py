@@ -186,7 +186,7 @@ def _examine_for_paper(algorithm: Algorithm, digest: str) -> tuple[dict[str, Any
     if algorithm.status != Status.BACKTESTED:
         return {}, [
             f"It is {algorithm.status}, and paper needs a backtest of version {algorithm.version} that succeeded:"
-            " POST /lab/backtests with its algorithm_id."
+            f" POST /lab/backtests with its algorithm_id, over {settings.OMC_BACKTEST_DAYS:g} days or more."
         ]  # fmt: skip
     backtested = (
         Event.objects.filter(account=None, order=None, type=BACKTESTED, inputs__algorithm_id=algorithm.pk)
