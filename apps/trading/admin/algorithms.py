@@ -262,7 +262,7 @@ class PromotionAdmin(AsksForReason, FactAdmin):
 def _said(promotion: Promotion) -> str:
     paper = promotion.grounds.get("paper", {})
     record = (
-        f" On paper since {paper['since']}: {paper['decisions']} decisions, {paper['filled_orders']} orders filled."
+        f" On paper since {paper['since']}: on {paper['days']} days; at least {paper['decisions']} decisions, {paper['filled_orders']} orders filled."
         if paper
         else ""
     )

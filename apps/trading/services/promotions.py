@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Count, Min
+from django.db.models import JSONField, Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from apps.accounts.models import User
 from apps.trading.models import Account, Algorithm, Decision, Deployment, Event, Limits, Order, Promotion
@@ -35,7 +37,10 @@ class PaperRecord:
 
     since: datetime | None
     """When it first decided."""
+    days: int
+    """On how many days (UTC) it decided, counted up to those needed."""
     decisions: int
+    """Counted up to those needed, as are orders: a long record is as quickly read as a short one."""
     filled_orders: int
     is_failing: bool
     """A deployment of it fails at the moment, or the newest run failed."""
@@ -43,6 +48,7 @@ class PaperRecord:
     def as_json(self) -> dict[str, Any]:
         return {
             "since": self.since.isoformat() if self.since else None,
+            "days": self.days,
             "decisions": self.decisions,
             "filled_orders": self.filled_orders,
             "is_failing": self.is_failing,
@@ -142,19 +148,54 @@ def is_approved_for_live(algorithm: Algorithm) -> bool:
 
 
 def read_paper_record(algorithm: Algorithm, code_digest: str) -> PaperRecord:
-    """Read what the algorithm did on paper with its own parameters and this code."""
+    """Read what the algorithm did on paper with its own parameters and this code, as far as it counts."""
     on_paper = Deployment.objects.filter(algorithm=algorithm, account__mode=Account.Mode.PAPER)
-    every = Decision.objects.filter(deployment__in=on_paper)
-    own = every.decided().filter(code_digest=code_digest, parameters=algorithm.parameters)
-    found = own.aggregate(since=Min("decided_at"), decisions=Count("pk"))
-    newest = every.finished().order_by("-id").values_list("status", flat=True).first()
-    return PaperRecord(
-        since=found["since"],
-        decisions=found["decisions"],
-        filled_orders=Order.objects.filter(decision__in=own, filled_quantity__gt=0).count(),
-        is_failing=newest == Decision.Status.FAILED
-        or on_paper.standing().filter(failures_in_row__gt=0).exists(),
+    as_it_is = on_paper.filter(parameters=algorithm.parameters)
+    own = Decision.objects.decided().filter(code_digest=code_digest, parameters=algorithm.parameters)
+    first = own.filter(deployment=OuterRef("pk")).order_by("decided_at")
+    counted = as_it_is.annotate(pks=ArraySubquery(first.values("pk")[:LEAST_DECISIONS])).values_list(
+        "pks", flat=True
     )
+    since = _first_since(as_it_is, first, None)
+    filled = Order.objects.filter(
+        decision__in=own.filter(user=algorithm.user_id, action__in=("buy", "sell"), deployment__in=as_it_is),
+        filled_quantity__gt=0,
+    )
+    return PaperRecord(
+        since=since,
+        days=_count_days(as_it_is, first, since),
+        decisions=min(sum(map(len, counted)), LEAST_DECISIONS),
+        filled_orders=filled[:LEAST_FILLED_ORDERS].count(),
+        is_failing=_newest_failed(on_paper) or on_paper.standing().filter(failures_in_row__gt=0).exists(),
+    )
+
+
+def _first_since(
+    deployments: QuerySet[Deployment], own: QuerySet[Decision], since: datetime | None
+) -> datetime | None:
+    """Give when any of the deployments first decided from then on; `own` are one's decisions, in order."""
+    later = own if since is None else own.filter(decided_at__gte=since)
+    firsts = deployments.annotate(first=Subquery(later.values("decided_at")[:1]))
+    found: datetime | None = firsts.aggregate(at=Min("first"))["at"]
+    return found
+
+
+def _count_days(deployments: QuerySet[Deployment], own: QuerySet[Decision], since: datetime | None) -> int:
+    """Leap from day to day, rather than read them."""
+    days, at = 0, since
+    while at is not None and days < settings.OMC_PAPER_DAYS:
+        days += 1
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        at = _first_since(deployments, own, midnight)
+    return days
+
+
+def _newest_failed(deployments: QuerySet[Deployment]) -> bool:
+    runs = Decision.objects.finished().filter(deployment=OuterRef("pk")).order_by("-slot")
+    said = JSONObject(id="pk", status="status")
+    newest = deployments.annotate(newest=Subquery(runs.values(said=said)[:1], output_field=JSONField()))
+    found = [each for each in newest.values_list("newest", flat=True) if each]
+    return bool(found) and max(found, key=lambda each: each["id"])["status"] == Decision.Status.FAILED
 
 
 def _refuse_done(algorithm: Algorithm, target: str, digest: str) -> None:
@@ -208,6 +249,11 @@ def _examine_for_live(algorithm: Algorithm, digest: str, now: datetime) -> tuple
     if days < settings.OMC_PAPER_DAYS:
         missing.append(
             f"It has decided on paper, as it is now, for {int(days * 10) / 10} days;"
+            f" {settings.OMC_PAPER_DAYS:g} are needed."
+        )
+    if done.days < settings.OMC_PAPER_DAYS:
+        missing.append(
+            f"It has decided on paper, as it is now, on {done.days} days (UTC);"
             f" {settings.OMC_PAPER_DAYS:g} are needed."
         )
     if done.decisions < LEAST_DECISIONS:

@@ -288,7 +288,7 @@ def pending() -> Promotion:
     return Promotion.objects.create(
         algorithm=algorithm, version=1, code_digest=digest_of(SLUG), target="live", notes="please",
         requested_by=algorithm.user,
-        grounds={"paper": {"since": "2026-03-02", "decisions": 20, "filled_orders": 3}},
+        grounds={"paper": {"since": "2026-03-02", "days": 7, "decisions": 20, "filled_orders": 3}},
     )  # fmt: skip
 
 
@@ -296,7 +296,7 @@ def test_promotion_is_rejected_with_a_reason(
     admin_client: Client, admin_user: User, pending: Promotion
 ) -> None:
     asked = act(admin_client, PROMOTIONS, "reject", pending.pk)
-    assert "On paper since 2026-03-02: 20 decisions, 3 orders filled." in asked
+    assert "On paper since 2026-03-02: on 7 days; at least 20 decisions, 3 orders filled." in asked
     assert "please" in asked
     done = act(admin_client, PROMOTIONS, "reject", pending.pk, confirmed="yes", reason="too soon")
     assert "to live: rejected." in done

@@ -8,7 +8,9 @@ from typing import Any
 import pgtrigger
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User
@@ -29,6 +31,7 @@ from apps.trading.tests.algorithms import (
     other_code,
 )
 from apps.trading.tests.factories import make_account, set_limits
+from apps.trading.tests.many import make_many, rows_read
 from ohmycoins.core import clock as system
 from ohmycoins.groups import sync_groups
 
@@ -204,7 +207,7 @@ def test_live_waits_for_a_second_person_with_its_grounds(
     account = Account.objects.get(mode="live")
     assert (row["status"], row["decided_by"], row["decided_at"]) == ("pending", None, None)
     assert row["grounds"] == {
-        "paper": {"since": "2026-03-02T12:00:00+00:00", "decisions": 20, "filled_orders": 1, "is_failing": False},
+        "paper": {"since": "2026-03-02T12:00:00+00:00", "days": 7, "decisions": 20, "filled_orders": 1, "is_failing": False},
         "live_accounts_with_limits": [account.pk],
     }  # fmt: skip
     assert status_of(proven) == "paper"
@@ -253,7 +256,14 @@ def _back_to_draft(algorithm: Algorithm, clock: Any) -> None:
     Algorithm.objects.update(status="draft")
 
 
+def _in_one_go(algorithm: Algorithm, clock: Any) -> None:
+    """Put what it decided on the last day, but for the first, on the day before: six days of seven."""
+    with pgtrigger.ignore("trading.Decision:final_once_decided"):
+        Decision.objects.filter(decided_at__day=8).update(decided_at=F("decided_at") - DAY)
+
+
 CONDITIONS = [
+    (_in_one_go, "on 6 days (UTC); 7 are needed"),
     (_too_short, "for 6.9 days; 7 are needed"),
     (_too_few, "19 decisions on paper, as it is now; 20 are needed"),
     (_never_filled, "None of its orders on paper was filled"),
@@ -287,7 +297,7 @@ def test_each_condition_is_looked_at_again_when_it_is_approved(
 
 def test_everything_that_is_missing_is_named_at_once(api: APIClient, user: User) -> None:
     refused(
-        ask(api, make_draft(user)), "It is draft", "for 0.0 days", "0 decisions", "None of its orders",
+        ask(api, make_draft(user)), "It is draft", "for 0.0 days", "on 0 days", "0 decisions", "None of its orders",
         "No live account",
     )  # fmt: skip
 
@@ -319,15 +329,35 @@ def test_only_what_it_did_on_paper_as_it_is_now_counts(user: User, clock: Any) -
     make_decision(live)
     make_decision(make_deployment())
     assert read_paper_record(algorithm, digest).as_json() == {
-        "since": "2026-03-02T12:00:00+00:00", "decisions": 1, "filled_orders": 1, "is_failing": False,
+        "since": "2026-03-02T12:00:00+00:00", "days": 1, "decisions": 1, "filled_orders": 1, "is_failing": False,
     }  # fmt: skip
+
+
+def test_record_is_read_by_index_however_long_it_is(user: User, clock: Any) -> None:
+    """Two deployments of it, and others by other code, with other parameters, and of other people."""
+    algorithm = make_on_paper(user)
+    own = make_deployment(algorithm)
+    make_many(own, 40_000, system.now() - 90 * DAY, "e" * 64)
+    make_many(own, 60_000, system.now())
+    other = make_deployment(algorithm, make_account(user, cash="500"))
+    make_many(other, 40_000, system.now() + DAY)
+    changed = make_deployment(algorithm, make_account(user, cash="501"), parameters={"coin_type": "ETH"})
+    make_many(changed, 30_000, system.now() - DAY)
+    make_many(make_deployment(), 30_000, system.now() + 2 * DAY)
+    with CaptureQueriesContext(connection) as asked:
+        record = read_paper_record(algorithm, digest_of(SLUG))
+    assert record.as_json() == {
+        "since": "2026-03-02T12:00:01+00:00", "days": 2, "decisions": 20, "filled_orders": 0, "is_failing": False,
+    }  # fmt: skip
+    read = [rows_read(each["sql"]) for each in asked.captured_queries]
+    assert sum(read) < 5_000, read
 
 
 def test_other_code_needs_a_record_of_its_own(
     api: APIClient, proven: Algorithm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with other_code(monkeypatch):
-        refused(ask(api, proven), "for 0.0 days", "0 decisions", "None of its orders")
+        refused(ask(api, proven), "for 0.0 days", "on 0 days", "0 decisions", "None of its orders")
 
 
 # Four eyes ------------------------------------------------------------------------------------------
@@ -438,7 +468,7 @@ def test_live_algorithm_of_other_code_is_promoted_anew(
     answer(client_for(approver), pending)
     assert ask(api, pending.algorithm).json()["code"] == "ALGORITHM_STATE"
     with other_code(monkeypatch):
-        refused(ask(api, pending.algorithm), "for 0.0 days", "0 decisions", "None of its orders")
+        refused(ask(api, pending.algorithm), "for 0.0 days", "on 0 days", "0 decisions", "None of its orders")
         with pgtrigger.ignore("trading.Decision:final_once_decided"):
             Decision.objects.update(code_digest="f" * 64)
         assert ask(api, pending.algorithm).status_code == 201
