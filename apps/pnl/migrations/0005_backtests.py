@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('slices', models.PositiveSmallIntegerField(default=1)),
                 ('slice_seconds', models.PositiveIntegerField(default=60)),
                 ('spread_percent', models.DecimalField(decimal_places=4, max_digits=6)),
-                ('code_digest', models.CharField(blank=True, help_text="SHA-256 of the rule's module.", max_length=64)),
+                ('code_digest', models.CharField(blank=True, help_text="SHA-256 of the rule's module and of what rules share.", max_length=64)),
                 ('code_version', models.CharField(blank=True, max_length=20)),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('cancelled', 'Cancelled'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=9)),
                 ('progress', models.PositiveSmallIntegerField(default=0, help_text='0 to 100.')),

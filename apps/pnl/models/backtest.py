@@ -53,7 +53,9 @@ class Backtest(models.Model):
     slices = models.PositiveSmallIntegerField(default=1)
     slice_seconds = models.PositiveIntegerField(default=60)
     spread_percent = models.DecimalField(max_digits=6, decimal_places=4)
-    code_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the rule's module.")
+    code_digest = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the rule's module and of what rules share."
+    )
     code_version = models.CharField(max_length=20, blank=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
     progress = models.PositiveSmallIntegerField(default=0, help_text="0 to 100.")

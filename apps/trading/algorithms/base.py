@@ -199,7 +199,23 @@ def as_json(parameters: Parameters) -> dict[str, Any]:
     return parameters.model_dump(mode="json")
 
 
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+_HERE = Path(__file__).parent
+SHARED = tuple(
+    _digest(path)
+    for path in (_HERE / "base.py", _HERE / "rows.py", _HERE / "view.py", _HERE.parent / "deciding.py")
+)
+"""What every rule's signal goes through, as this process runs it, whatever an upgrade puts there since."""
+
+
 @cache
 def code_digest(algorithm_class: type) -> str:
-    """Fingerprint the module that an algorithm is written in: SHA-256, in hex."""
-    return hashlib.sha256(Path(inspect.getfile(algorithm_class)).read_bytes()).hexdigest()
+    """Fingerprint what makes an algorithm's signals, its module and what rules share: SHA-256, in hex.
+
+    Every process asks once when it starts (`TradingConfig.ready`): the files may be newer later on.
+    """
+    own = _digest(Path(inspect.getfile(algorithm_class)))
+    return hashlib.sha256(b"".join((*SHARED, own))).hexdigest()

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=ohmycoins.core.clock.now, editable=False)),
                 ('nudged_at', models.DateTimeField(default=ohmycoins.core.clock.now, editable=False)),
                 ('decided_at', models.DateTimeField(help_text='Its clock: nothing known later went into it.', null=True)),
-                ('code_digest', models.CharField(blank=True, help_text="SHA-256 of the rule's module.", max_length=64)),
+                ('code_digest', models.CharField(blank=True, help_text="SHA-256 of the rule's module and of what rules share.", max_length=64)),
                 ('code_version', models.CharField(blank=True, max_length=20)),
                 ('parameters', models.JSONField(default=dict)),
                 ('book', models.JSONField(default=dict, help_text='What the algorithm had, as it was shown.')),

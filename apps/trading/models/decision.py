@@ -42,7 +42,9 @@ class Decision(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     nudged_at = models.DateTimeField(default=clock.now, editable=False)
     decided_at = models.DateTimeField(null=True, help_text="Its clock: nothing known later went into it.")
-    code_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the rule's module.")
+    code_digest = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the rule's module and of what rules share."
+    )
     code_version = models.CharField(max_length=20, blank=True)
     parameters = models.JSONField(default=dict)
     book = models.JSONField(default=dict, help_text="What the algorithm had, as it was shown.")

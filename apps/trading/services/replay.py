@@ -20,7 +20,7 @@ class Replayed:
     before: dict[str, Any]
     after: dict[str, Any]
     same_code: bool
-    """Whether the rule's module is what it was, to the byte."""
+    """Whether the rule's module and what rules share are what they were, to the byte."""
 
     @property
     def same(self) -> bool:
