@@ -342,6 +342,9 @@ OMC_RECONCILE_SECONDS = env.float("OMC_RECONCILE_SECONDS", default=30.0)
 OMC_BACKTEST_DAYS = env.float("OMC_BACKTEST_DAYS", default=30.0)
 # How long an algorithm must have run on paper before it may be asked to trade live.
 OMC_PAPER_DAYS = env.float("OMC_PAPER_DAYS", default=7.0)
+# How often a deployment may decide at most, and how many a user may have that are active or paused.
+OMC_LEAST_INTERVAL_SECONDS = env.float("OMC_LEAST_INTERVAL_SECONDS", default=10.0)
+OMC_MOST_DEPLOYMENTS = env.int("OMC_MOST_DEPLOYMENTS", default=50)
 
 # The admin ------------------------------------------------------------------------------------------
 

@@ -2,9 +2,11 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import User
@@ -16,8 +18,9 @@ from apps.trading.services.promotions import is_approved_for_live
 from apps.trading.services.readiness import refusal_of
 from apps.trading.services.recall import recall_orders
 from ohmycoins.core import clock
-from ohmycoins.core.errors import Conflict, DomainError
-from ohmycoins.core.frequency import parse
+from ohmycoins.core.errors import Conflict, DomainError, Invalid
+from ohmycoins.core.frequency import Frequency, parse
+from ohmycoins.core.locks import advisory_lock
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +46,7 @@ def deploy(
     `parameters` are the deployment's own, on top of the algorithm's. Raises Invalid (frequency, parameters),
     NoSuchAccount, NoSuchAlgorithm, NotReady (naming what is missing), or Conflict when the account has it.
     """
-    every = parse(frequency)
+    every = _frequency(frequency)
     if account.user_id != user.pk:
         raise NoSuchAccount(f"You have no account {account.pk}.")
     if algorithm.user_id != user.pk:
@@ -60,6 +63,7 @@ def deploy(
                 f"Deployment {other.pk} of this algorithm is {other.status} in account {account.pk}: stop it first.",
                 code="DEPLOYMENT_EXISTS", detail={"deployment_id": other.pk},
             )  # fmt: skip
+        _require_room(user)
         now = clock.now()
         deployment = Deployment.objects.create(
             user=user, account=account, algorithm=algorithm, frequency=frequency.strip(), parameters=own,
@@ -71,6 +75,27 @@ def deploy(
             inputs={"frequency": deployment.frequency, "parameters": own, "version": algorithm.version},
         )  # fmt: skip
     return deployment
+
+
+def _frequency(text: str) -> Frequency:
+    frequency, least = parse(text), settings.OMC_LEAST_INTERVAL_SECONDS
+    if frequency.every is not None and frequency.every.total_seconds() < least:
+        raise Invalid(
+            f"frequency {text!r}: runs are {least:g} seconds apart or more, such as interval:{ceil(least)}:seconds",
+            detail={"frequency": text, "least_seconds": least},
+        )
+    return frequency
+
+
+def _require_room(user: User) -> None:
+    """Refuse one deployment too many; the lock is the last, and makes those of other accounts wait."""
+    advisory_lock(f"trading.deployments:{user.pk}")
+    most = settings.OMC_MOST_DEPLOYMENTS
+    if Deployment.objects.standing().filter(user=user).count() >= most:
+        missing = (
+            f"You have {most} deployments that are active or paused, the most there may be: stop one first."
+        )
+        raise NotReady(missing, detail={"missing": [missing]})
 
 
 def missing_to_run(algorithm: Algorithm, account: Account, parameters: dict[str, Any]) -> list[str]:

@@ -105,6 +105,7 @@ def test_first_slot_follows_from_the_frequency(
         ({"frequency": "hourly"}, "expected interval:N:seconds|minutes|hours|days, or cron:"),
         ({"frequency": "cron:61 * * * *"}, "frequency 'cron:61 * * * *'"),
         ({"frequency": "interval:0:days"}, "between a second and 366 days"),
+        ({"frequency": "interval:9:seconds"}, "runs are 10 seconds apart or more, such as interval:10:seconds"),
         ({"frequency": None}, "frequency"),
         ({"parameters": {"coin": "BTC"}}, "coin: is not one of its parameters"),
         ({"parameters": {"amount_aud": "0.5"}}, "amount_aud: Input should be greater than or equal to 1"),
@@ -126,6 +127,23 @@ def test_what_is_wrong_is_a_400_that_names_it_and_stores_nothing(
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID")
     assert named in answer.json()["message"]
     assert not Deployment.objects.exists()
+
+
+def test_least_interval_is_a_setting(api: APIClient, user: User, settings: Any) -> None:
+    settings.OMC_LEAST_INTERVAL_SECONDS = 0.5
+    assert deploy(api, make_on_paper(user), frequency="interval:1:seconds").status_code == 201
+
+
+def test_user_has_so_many_deployments_that_stand(api: APIClient, user: User, settings: Any) -> None:
+    settings.OMC_MOST_DEPLOYMENTS = 2
+    make_deployment()
+    first, second = (make_deployment(make_on_paper(user, name)) for name in ("One", "Two"))
+    pause(first.pk, actor="tests", reason="x")
+    answer = deploy(api, make_on_paper(user, "Three"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "NOT_READY")
+    assert "2 deployments that are active or paused, the most there may be" in answer.json()["message"]
+    stop(second.pk, actor="tests", reason="x")
+    assert deploy(api, make_on_paper(user, "Four")).status_code == 201
 
 
 def test_algorithm_or_account_of_others_is_a_404(api: APIClient, user: User) -> None:

@@ -36,6 +36,17 @@ def test_algorithm_is_deployed_once_in_an_account() -> None:
     assert Deployment.objects.count() == Event.objects.filter(type="deployment.made").count() == 1
 
 
+def test_no_more_are_deployed_at_once_than_one_may_have(settings: Any) -> None:
+    settings.OMC_MOST_DEPLOYMENTS = 1
+    user = UserFactory()
+    algorithms = [make_on_paper(user, f"number {number}") for number in range(AT_ONCE)]
+    accounts = [make_account(user, cash=str(500 + number)) for number in range(AT_ONCE)]
+    said = in_threads(
+        AT_ONCE, lambda number: outcome(lambda: make_deployment(algorithms[number], accounts[number]))
+    )
+    assert sorted(said) == ["NOT_READY"] * (AT_ONCE - 1) + ["done"]
+
+
 def test_parameters_never_change_under_what_is_being_deployed() -> None:
     for number in range(3):
         algorithm = make_on_paper(name=f"number {number}")
