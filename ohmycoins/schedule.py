@@ -33,6 +33,7 @@ FIXED = (
     Entry(name="trading.poll", task="trading.poll", schedule="interval:2:seconds"),
     Entry(name="trading.run_due", task="trading.run_due", schedule="interval:1:seconds"),
     Entry(name="trading.begin_days", task="trading.begin_days", schedule="interval:1:minutes"),
+    Entry(name="trading.forget_holds", task="trading.forget_holds", schedule="cron:50 3 * * *"),
     Entry(name="ledgers.tidy", task="ledgers.tidy", schedule="interval:1:minutes"),
     Entry(name="ledgers.retain", task="ledgers.retain", schedule="cron:30 3 * * *"),
     Entry(name="pnl.book_overdue", task="pnl.book_overdue", schedule="interval:5:seconds"),

@@ -174,6 +174,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "ledgers.*": {"queue": "collect"},
     "trading.decide": {"queue": "decisions"},
+    "trading.forget_holds": {"queue": "default"},
     "trading.*": {"queue": "orders"},
     # Seconds of computing at a time, which nothing else is to wait behind.
     "pnl.run_backtests": {"queue": "lab"},
@@ -345,6 +346,8 @@ OMC_PAPER_DAYS = env.float("OMC_PAPER_DAYS", default=7.0)
 # How often a deployment may decide at most, and how many a user may have that are active or paused.
 OMC_LEAST_INTERVAL_SECONDS = env.float("OMC_LEAST_INTERVAL_SECONDS", default=10.0)
 OMC_MOST_DEPLOYMENTS = env.int("OMC_MOST_DEPLOYMENTS", default=50)
+# How long decisions to hold are kept, in days; 0 keeps all. What was traded is kept for ever.
+OMC_KEEP_HOLDS_DAYS = env.int("OMC_KEEP_HOLDS_DAYS", default=90)
 
 # The admin ------------------------------------------------------------------------------------------
 

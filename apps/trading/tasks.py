@@ -1,9 +1,11 @@
 """Let Celery execute orders; the messages carry ids and may be lost, late or doubled."""
 
 from celery import shared_task
+from django.conf import settings
 
-from apps.trading.services import days, decisions, dispatch, stopping
+from apps.trading.services import days, decisions, dispatch, forgetting, stopping
 from apps.trading.services import execute as executor
+from ohmycoins.core import clock
 
 
 @shared_task(name="trading.execute")
@@ -40,3 +42,9 @@ def run_due() -> None:
 def decide(*decision_ids: int) -> None:
     """Decide slots: the nudge that follows their making."""
     decisions.run_decisions(decision_ids)
+
+
+@shared_task(name="trading.forget_holds", soft_time_limit=600, time_limit=660)
+def forget_holds() -> None:
+    """Delete decisions to hold that are older than they are kept."""
+    forgetting.forget_holds(days=settings.OMC_KEEP_HOLDS_DAYS, now=clock.now())

@@ -15,7 +15,10 @@ from ohmycoins.core.fields import AudField, QuantityField
 
 
 class Decision(models.Model):
-    """One slot of a deployment's schedule: due until a worker has decided, and never decided twice."""
+    """One slot of a deployment's schedule: due until a worker has decided, and never decided twice.
+
+    Kept for ever, but for what only says hold (`services.forgetting`).
+    """
 
     class Status(models.TextChoices):
         DUE = "due"
