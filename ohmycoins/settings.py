@@ -243,6 +243,8 @@ SPECTACULAR_SETTINGS = {
         "PromotionStatusEnum": "apps.trading.models.algorithm.Promotion.Status",
         "DeploymentStatusEnum": "apps.trading.models.deployment.Deployment.Status",
         "DecisionStatusEnum": "apps.trading.models.decision.Decision.Status",
+        "TwapStatusEnum": "apps.trading.models.twap.Twap.Status",
+        "BacktestStatusEnum": "apps.pnl.models.backtest.Backtest.Status",
     },
     "PREPROCESSING_HOOKS": ["ohmycoins.core.api.routes.without_trailing_slash"],
 }
