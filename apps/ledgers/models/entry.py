@@ -4,8 +4,12 @@ from typing import ClassVar
 
 import pgtrigger
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from apps.ledgers.querysets import ItemQuerySet
+
+KNOWN_AT = Coalesce("available_at", "observed_at")
+"""When an entry became known, or would have been: what backtests go by."""
 
 
 class Entry(models.Model):
@@ -53,8 +57,9 @@ class Item(Entry):
 
     @staticmethod
     def indexes(name: str) -> tuple[models.Index, ...]:
-        """Give the indexes that every ledger of items needs: its list, and an item's newest version."""
+        """Give the indexes that every ledger of items needs: its list, an item's newest version, and what became known."""
         return (
+            models.Index(KNOWN_AT, "id", name=f"{name}_known"),
             models.Index(fields=["-occurred_at", "-id"], name=f"{name}_occurred"),
             models.Index(fields=["collector", "item", "-id"], name=f"{name}_item"),
         )

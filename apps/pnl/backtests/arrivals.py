@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import BooleanField, Case, Exists, Max, OuterRef, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import BooleanField, Case, Exists, OuterRef, Q, QuerySet, Value, When
 
+from apps.ledgers.models.entry import KNOWN_AT
 from apps.ledgers.querysets import AHEAD
 from apps.pnl.backtests.newest import Found
 from apps.pnl.backtests.reading import (
@@ -31,7 +31,9 @@ from apps.trading.algorithms.base import Input
 from apps.trading.services.ledger_rows import COMMON, TABLES, Table
 
 CANDLES_AT_ONCE = 5_000
-ITEMS_AT_ONCE = 2_000
+FIRST = 500
+"""Rows of a ledger that are looked through at once: few at first, since a worker goes on for seconds, then twice as many each time."""
+ITEMS_AT_ONCE = 16_000
 INSTANTS_AT_ONCE = 50_000
 
 
@@ -90,7 +92,9 @@ class ItemArrivals:
         self._chunk: list[dict[str, Any]] | None = None
         self._next = 0
         self._is_all = False
+        self._size = min(FIRST, ITEMS_AT_ONCE)
         self._last: tuple[datetime, int] = (LONG_AGO, 0)
+        """The last row of the ledger that was looked through."""
 
     def until(self, now: datetime) -> Iterator[Arrival]:
         """Give what became known since the last call."""
@@ -103,17 +107,14 @@ class ItemArrivals:
             while self._next < len(self._chunk) and self._chunk[self._next]["known"] <= now:
                 yield self._arrival(self._chunk[self._next])
                 self._next += 1
-            if self._next < len(self._chunk) or self._is_all:
+            if self._next < len(self._chunk) or self._is_all or self._last[0] > now:
                 return
             self._read()
 
     def newest_at(self, now: datetime) -> datetime | None:
         """Give when the newest of the input's rows occurred that were known at `now`, however old it is."""
-        found: datetime | None = (
-            known_rows(self.table.model, self.scope).filter(known__lte=now, **self.table.about(self.wanted))
-            .aggregate(at=Max("occurred_at"))["at"]
-        )  # fmt: skip
-        return found
+        known = known_at(self.table.model, self.scope, now).filter(**self.table.about(self.wanted))
+        return known.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
 
     def _known_at(self, now: datetime) -> "QuerySet[Any, dict[str, Any]]":
         known = known_at(self.table.model, self.scope, now)
@@ -131,13 +132,14 @@ class ItemArrivals:
         sibling = every.filter(
             collector=OuterRef("collector"), item=OuterRef("item"), **self.table.about(self.wanted)
         )
-        at, number = self._last
-        after = Q(known__gt=at) | Q(known=at, id__gt=number)
-        rows = self._selected(every.filter(after, Exists(sibling))).order_by("known", "id")
-        self._chunk, self._next = list(rows[:ITEMS_AT_ONCE]), 0
-        self._is_all = len(self._chunk) < ITEMS_AT_ONCE
-        if self._chunk:
-            self._last = self._chunk[-1]["known"], self._chunk[-1]["id"]
+        # So many rows of the ledger, whether they are the input's or not: else a rare coin would cost all of it.
+        ahead = every.filter(_after(*self._last)).order_by("known", "id")
+        edge = ahead.values_list("known", "id")[self._size - 1 : self._size].first()
+        if edge:
+            ahead = ahead.filter(Q(known__lte=edge[0]) & (Q(known__lt=edge[0]) | Q(id__lte=edge[1])))
+        self._chunk, self._next = list(self._selected(ahead.filter(Exists(sibling)))), 0
+        self._is_all, self._last = edge is None, edge or self._last
+        self._size = min(2 * self._size, ITEMS_AT_ONCE)
 
     def _selected(self, rows: "QuerySet[Any]") -> "QuerySet[Any, dict[str, Any]]":
         its_own = Case(
@@ -162,6 +164,7 @@ class Freshness:
         self._chunk: list[tuple[datetime, datetime, int]] | None = None
         self._next = 0
         self._is_all = False
+        self._size = min(FIRST, INSTANTS_AT_ONCE)
         self._newest: datetime | None = None
 
     def at(self, now: datetime) -> datetime | None:
@@ -169,7 +172,7 @@ class Freshness:
         if self._chunk is None:
             before = known_at(self.table.model, self.scope, now)
             self._newest = before.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
-            self._read(Q(known__gt=now))
+            self._read(_after(now, self.scope.top))
         while self._chunk is not None:
             while self._next < len(self._chunk) and self._chunk[self._next][0] <= now:
                 at = self._chunk[self._next][1]
@@ -178,18 +181,24 @@ class Freshness:
             if self._next < len(self._chunk) or self._is_all:
                 break
             known, _, number = self._chunk[-1]
-            self._read(Q(known__gt=known) | Q(known=known, id__gt=number))
+            self._read(_after(known, number))
         return self._newest
 
     def _read(self, after: Q) -> None:
         rows = known_rows(self.table.model, self.scope).filter(after).order_by("known", "id")
-        self._chunk = list(rows.values_list("known", "occurred_at", "id")[:INSTANTS_AT_ONCE])
-        self._next, self._is_all = 0, len(self._chunk) < INSTANTS_AT_ONCE
+        self._chunk = list(rows.values_list("known", "occurred_at", "id")[: self._size])
+        self._next, self._is_all = 0, len(self._chunk) < self._size
+        self._size = min(2 * self._size, INSTANTS_AT_ONCE)
+
+
+def _after(at: datetime, number: int) -> Q:
+    """Select what became known after a row; the first condition is the one that an index is read from."""
+    return Q(known__gte=at) & (Q(known__gt=at) | Q(id__gt=number))
 
 
 def known_rows(model: Any, scope: Scope) -> "QuerySet[Any]":
     """Select a table's rows that a backtest may see, each with when it became `known`."""
-    rows: QuerySet[Any] = model.objects.annotate(known=Coalesce("available_at", "observed_at"))
+    rows: QuerySet[Any] = model.objects.annotate(known=KNOWN_AT)
     return rows.filter(known__lte=scope.until, id__lte=scope.top)
 
 

@@ -170,7 +170,8 @@ class Tape:
             else:
                 arrivals = ItemArrivals(wanted, scope)
                 window = Window(wanted, arrivals)
-                window.newest_at = arrivals.newest_at(self._now)
+                if not TABLES[wanted.series].shared:
+                    window.newest_at = arrivals.newest_at(self._now)
             self._windows[wanted] = window
         if self._moved.get(wanted) != self._now:
             window.move(self._now)

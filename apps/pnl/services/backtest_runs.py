@@ -6,6 +6,7 @@ stores nothing, so whatever becomes of workers, each step counts once.
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,14 +79,13 @@ def claim(backtest_id: int | None = None, turn: int | None = None) -> Backtest |
 
 def work_on(backtest: Backtest) -> None:
     """Go on with a claimed backtest until its slice of time is over, and store where it got to."""
-    deadline = time.monotonic() + settings.OMC_BACKTEST_SLICE_SECONDS
     try:
         if backtest.attempts > MOST_ATTEMPTS:
             raise Stopped(
                 f"{MOST_ATTEMPTS} workers took it up, and none got on: they ended, or a step takes too long"
             )
         tops, engine = _open(backtest)
-        engine.run(lambda: time.monotonic() < deadline)
+        engine.run(a_slice())
         _store(backtest, engine, tops)
     except (Stopped, RuleFailed, DomainError) as error:
         _fail(backtest, str(error))
@@ -94,6 +94,20 @@ def work_on(backtest: Backtest) -> None:
     except Exception as error:
         log.exception("backtest.broken", backtest_id=backtest.pk)
         _fail(backtest, f"Something went wrong on our side ({type(error).__name__}); it has been logged.")
+
+
+def a_slice() -> Callable[[], bool]:
+    """Say until when to go on; the time runs from the first question on, asked after a step, so that opening it takes none."""
+    deadline: float | None = None
+
+    def has_time() -> bool:
+        nonlocal deadline
+        now = time.monotonic()
+        if deadline is None:
+            deadline = now + settings.OMC_BACKTEST_SLICE_SECONDS
+        return now < deadline
+
+    return has_time
 
 
 def _open(backtest: Backtest) -> tuple[dict[str, int], Engine]:

@@ -20,6 +20,7 @@ from apps.accounts.models import User
 from apps.ledgers.models import News, Price
 from apps.ledgers.services.store import Past, store_items
 from apps.ledgers.tests.factories import make_news, make_price, make_run, make_source, store_now
+from apps.pnl.backtests.engine import Engine
 from apps.pnl.models import Backtest, BacktestTrade
 from apps.pnl.services import backtest_runs, backtests
 from apps.pnl.services.backtest_runs import claim, run_backtests, work_on
@@ -90,6 +91,12 @@ def run_to_end() -> int:
     return count
 
 
+def cut_after(steps: int, patch: pytest.MonkeyPatch) -> None:
+    """Have a slice be over after so many steps, and one."""
+    left = iter(range(steps))
+    patch.setattr(backtest_runs, "a_slice", lambda: lambda: next(left, None) is not None)
+
+
 def test_a_worker_runs_it_and_says_what_came_of_it(user: User, whole: Any) -> None:
     backtest = Backtest.objects.get()
     assert (backtest.status, backtest.progress, backtest.error, backtest.checkpoint) == (
@@ -117,15 +124,12 @@ def test_cancelled_and_resumed_anywhere_it_comes_to_the_same(
     shown = []
     while (status := Backtest.objects.get(pk=backtest.pk).status) != "done":
         assert status in ("queued", "running")
-        steps = iter(range(dice.randint(0, 9)))  # so many before the slice is over
-        monkeypatch.setattr(
-            backtest_runs.time, "monotonic", lambda steps=steps: 0 if next(steps, None) is not None else 10**9
-        )
+        cut_after(dice.randint(0, 9), monkeypatch)
         if dice.random() < 0.3:  # while a worker has it: what it does then counts for nothing
             held = claim()
             assert held is not None
             cancel_backtest(held)
-            monkeypatch.setattr(backtest_runs.time, "monotonic", lambda: 0)
+            cut_after(10**9, monkeypatch)
             work_on(held)
             resume_backtest(held)
         else:
@@ -205,8 +209,7 @@ def test_what_is_recorded_meanwhile_and_later_changes_nothing(
     # Given a backtest that got half way
     backtest = ask(user)
     with monkeypatch.context() as patch:
-        steps = iter(range(20))
-        patch.setattr(backtest_runs.time, "monotonic", lambda: 0 if next(steps, None) is not None else 10**9)
+        cut_after(20, patch)
         run_backtests()
     # When an article is restated, and history is backfilled that would have been known then
     at = time.now() - timedelta(hours=5, minutes=7)
@@ -296,6 +299,27 @@ def test_backtests_have_a_queue_of_their_own(settings: Settings) -> None:
     assert route["queue"].name == "lab"
     assert app.amqp.router.route({}, "pnl.book_overdue")["queue"].name == "default"
     assert "lab" in WORKERS["collect"][1].split(",")
+
+
+def test_a_slice_lasts_from_its_first_step_on_however_long_it_takes_to_open(
+    user: User, whole: Any, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    backtest, passed = ask(user), [0.0]
+    opened, step = backtest_runs._open, Engine._step
+
+    def slowly(function: Any, seconds: float) -> Any:
+        def taken(*given: Any) -> Any:
+            passed[0] += seconds
+            return function(*given)
+
+        return taken
+
+    monkeypatch.setattr(backtest_runs.time, "monotonic", lambda: passed[0])
+    monkeypatch.setattr(backtest_runs, "_open", slowly(opened, 10))
+    monkeypatch.setattr(Engine, "_step", slowly(step, 1))
+    run_backtests()
+    backtest.refresh_from_db()
+    assert backtest.checkpoint["state"]["step"] == 1 + settings.OMC_BACKTEST_SLICE_SECONDS
 
 
 def test_success_marks_the_algorithm_backtested_unless_it_changed_meanwhile(

@@ -1,6 +1,7 @@
 """The tape shows at every instant what was known then: no more, no less, whatever was recorded later."""
 
 import random
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.ledgers.models import Candle, News, Price
 from apps.ledgers.tests.factories import (
@@ -125,6 +127,7 @@ def test_shows_what_was_read_live_from_anywhere_on(
     monkeypatch.setattr(newest, "CHUNK", dice.choice([2, 7, 1000]))
     monkeypatch.setattr(arrivals, "CANDLES_AT_ONCE", dice.choice([2, 7, 1000]))
     monkeypatch.setattr(arrivals, "ITEMS_AT_ONCE", dice.choice([1, 3, 1000]))
+    monkeypatch.setattr(arrivals, "FIRST", dice.choice([1, 2, 500]))
     monkeypatch.setattr(arrivals, "INSTANTS_AT_ONCE", dice.choice([1, 5, 1000]))
     live = []
     for _ in range(90):
@@ -257,3 +260,33 @@ def test_holds_no_more_than_it_needs_however_long_it_plays(
         now += 7 * MINUTE
     assert 50 <= most <= 60
     assert len(prices._known) > 0
+
+
+@pytest.mark.parametrize("wanted", INPUTS[3:], ids=lambda wanted: wanted.label)
+def test_what_became_known_is_read_by_an_index_and_not_by_the_whole_ledger(
+    wanted: Input, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a ledger of which the input has next to nothing
+    for number in range(30):
+        happen(random.Random(number))
+        clock.shift(60)
+    end = time.now()
+    tape = tape_over(end - 30 * MINUTE, end)
+    tape.move(end - 20 * MINUTE)
+    monkeypatch.setattr(arrivals, "FIRST", 4)
+    with CaptureQueriesContext(connection) as asked:
+        tape.rows(wanted)
+        tape.newest(wanted)
+    # Then what is to come is read in the order of its index, and a part of it at first
+    told = [each["sql"] for each in asked.captured_queries]
+    ahead = [each for each in told if re.search(r"COALESCE\([^)]*\) >= .* LIMIT ", each)]
+    assert ahead
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
+        )
+        for statement in ahead:
+            cursor.execute("EXPLAIN " + statement)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "_known on " in plan, plan
+            assert "Sort" not in plan, plan
