@@ -35,7 +35,8 @@ def settle(instant: datetime, *, sources: tuple[str, ...]) -> None:
     """Wait until everything that `sources` observed up to `instant` is committed.
 
     A transaction that is storing now has read its `observed_at` under the source's lock; sharing that
-    lock for a moment outlasts it. Older instants have nothing in flight and cost nothing.
+    lock for a moment outlasts it. Older instants have nothing in flight and cost nothing. Within a
+    transaction nobody else stores until it ends.
     """
     if instant < clock.now() - SETTLING:
         return

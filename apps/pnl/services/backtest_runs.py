@@ -17,6 +17,7 @@ from django.db import transaction
 
 from apps.ledgers.services.known import settle
 from apps.pnl.backtests.engine import Engine, RuleFailed
+from apps.pnl.backtests.plan import Plan
 from apps.pnl.backtests.results import curve_of, metrics_of
 from apps.pnl.backtests.state import State
 from apps.pnl.backtests.tape import Tape, tops_of
@@ -116,12 +117,18 @@ def _open(backtest: Backtest) -> tuple[dict[str, int], Engine]:
         raise Stopped(f"the code of {backtest.slug} changed after it was asked for: ask for another backtest")
     kept = backtest.checkpoint
     if kept is None:
-        settle(plan.end, sources=tuple(seams.load("COLLECTORS")))
-        tops, state = tops_of(plan), None
+        tops, state = _tops(plan), None
     else:
         tops, state = kept["tops"], State.from_json(kept["state"])
     tape = Tape(plan, tops)
     return tops, Engine(plan, tape, seams.load("VENUES")["paper"], state=state, guard=Alone)
+
+
+@transaction.atomic
+def _tops(plan: Plan) -> dict[str, int]:
+    """Note up to where the ledgers count, while nobody writes: a row below that could else still come, as of a backfill."""
+    settle(clock.now(), sources=tuple(seams.load("COLLECTORS")))
+    return tops_of(plan)
 
 
 class Alone:

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time as wall
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from apps.accounts.models import User
@@ -25,13 +26,14 @@ from apps.pnl.models import Backtest, BacktestTrade
 from apps.pnl.services import backtest_runs, backtests
 from apps.pnl.services.backtest_runs import claim, run_backtests, work_on
 from apps.pnl.services.backtests import Wish, cancel_backtest, make_backtest, resume_backtest
-from apps.pnl.tests.backtest_rules import RULES
+from apps.pnl.tests.backtest_rules import NEWS, RULES
 from apps.trading.models import Algorithm, Event
 from apps.trading.tests.factories import make_account, set_limits
 from ohmycoins.celery import app
 from ohmycoins.core import clock as time
 from ohmycoins.core import seams
 from ohmycoins.core.errors import Conflict
+from ohmycoins.core.locks import advisory_lock
 from ohmycoins.local.supervisor import WORKERS
 
 pytestmark = pytest.mark.django_db
@@ -396,6 +398,44 @@ def test_so_many_at_once_and_no_more(user: User, whole: Any, monkeypatch: pytest
         ask(user)
     cancel_backtest(first)
     ask(user)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_backfill_is_storing_is_not_left_below_the_tops() -> None:
+    # Given a past of prices, an article that a backfill is storing, and one that another source stored after it
+    user = make_account().user
+    now = time.now()
+    for hour in range(4):
+        make_price(at=now - timedelta(days=1, hours=hour))
+    slow, fast = (make_run(source=make_source(name, "human")) for name in ("news_rss", "cryptopanic"))
+    past, at = Past(News.Origin.BACKFILL, timedelta(0)), now - timedelta(days=1, hours=2)
+    stored, release = threading.Event(), threading.Event()
+
+    def backfill() -> None:
+        with transaction.atomic():
+            advisory_lock("ledgers.news_rss")
+            store_items(
+                [make_news("a", occurred_at=at)], source_id="news_rss", run=slow, observed_at=now, past=past
+            )
+            stored.set()
+            release.wait(5)
+        connection.close()
+
+    writer = threading.Thread(target=backfill)
+    writer.start()
+    assert stored.wait(5)
+    store_items(
+        [make_news("b", occurred_at=at)], source_id="cryptopanic", run=fast, observed_at=now, past=past
+    )
+    ask(user, start=now - timedelta(days=1, hours=3), end=now - timedelta(days=1))
+    backtest = claim()
+    assert backtest is not None
+    # When it begins meanwhile, then it waits for the article, and both are known
+    threading.Timer(0.3, release.set).start()
+    _, engine = backtest_runs._open(backtest)
+    writer.join()
+    engine.market.move(at)
+    assert len(engine.market.rows(NEWS)) == 2
 
 
 WORKER = """
