@@ -99,12 +99,7 @@ def make_backtest(*, user: User, wish: Wish, account: Account | None = None) -> 
         created_at=now,
     )  # fmt: skip
     with transaction.atomic():
-        advisory_lock(f"pnl.backtests.{user.pk}")
-        if Backtest.objects.of(user).unfinished().count() >= MOST_UNFINISHED:
-            raise Conflict(
-                f"You have {MOST_UNFINISHED} backtests that are not done: wait for one, or cancel it.",
-                code="TOO_MANY_BACKTESTS",
-            )
+        _require_room(user)
         backtest.save(force_insert=True)
         nudge(backtest)
     log.info("backtest.asked", backtest_id=backtest.pk, user_id=user.pk, slug=slug)
@@ -117,7 +112,7 @@ def cancel_backtest(backtest: Backtest) -> Backtest:
 
 
 def resume_backtest(backtest: Backtest) -> Backtest:
-    """Let it go on from where it was stopped, or failed. Raises Conflict otherwise."""
+    """Let it go on from where it was stopped, or failed. Raises Conflict otherwise, and like `make_backtest`."""
     return _moved(backtest, (Status.CANCELLED, Status.FAILED), Status.QUEUED, "resumed")
 
 
@@ -148,6 +143,8 @@ def _moved(backtest: Backtest, before: tuple[str, ...], after: str, said: str) -
             f"Backtest {locked.pk} is {locked.status}; only one that is {' or '.join(before)} can be {said}.",
             code="BACKTEST_STATE",
         )
+    if after == Status.QUEUED:
+        _require_room(locked.user)
     locked.status, locked.lease_until, locked.attempts, locked.error = after, None, 0, ""
     locked.ended_at = clock.now() if after == Status.CANCELLED else None
     locked.save(update_fields=["status", "lease_until", "attempts", "error", "ended_at"])
@@ -155,6 +152,16 @@ def _moved(backtest: Backtest, before: tuple[str, ...], after: str, said: str) -
         nudge(locked)
     log.info(f"backtest.{said}", backtest_id=locked.pk)
     return locked
+
+
+def _require_room(user: User) -> None:
+    """Refuse one more unfinished backtest than a user may have; nobody else counts them until the transaction ends."""
+    advisory_lock(f"pnl.backtests.{user.pk}")
+    if Backtest.objects.of(user).unfinished().count() >= MOST_UNFINISHED:
+        raise Conflict(
+            f"You have {MOST_UNFINISHED} backtests that are not done: wait for one, or cancel it.",
+            code="TOO_MANY_BACKTESTS",
+        )
 
 
 def _algorithm(user: User, algorithm_id: int | None) -> Algorithm | None:

@@ -398,6 +398,12 @@ def test_so_many_at_once_and_no_more(user: User, whole: Any, monkeypatch: pytest
         ask(user)
     cancel_backtest(first)
     ask(user)
+    with pytest.raises(Conflict, match="You have 2 backtests that are not done"):
+        resume_backtest(first)
+    first.refresh_from_db()
+    assert first.status == "cancelled"
+    run_to_end()
+    assert resume_backtest(first).status == "queued"
 
 
 @pytest.mark.django_db(transaction=True)
