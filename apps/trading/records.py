@@ -25,6 +25,11 @@ class Ticket:
     price: Decimal | None = None
 
 
+def mark_of(bid: Decimal, ask: Decimal, last: Decimal) -> Decimal:
+    """Give the price that holdings are valued at: the last, held within bid and ask."""
+    return min(max(last, min(bid, ask)), max(bid, ask))
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """A coin's AUD market as last recorded."""
@@ -36,9 +41,8 @@ class Quote:
 
     @property
     def mark(self) -> Decimal:
-        """Give the price that holdings are valued at: the last, held within bid and ask."""
-        low, high = min(self.bid, self.ask), max(self.bid, self.ask)
-        return min(max(self.last, low), high)
+        """Give the price that holdings are valued at."""
+        return mark_of(self.bid, self.ask, self.last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,12 +227,13 @@ class Engine:
     def _position(self, coin_type: str) -> Position:
         """Show a coin that is held; what orders at rest and slices to come sell is sold already."""
         account = self.state.account
-        held = account.held[coin_type]
         to_come = sum(
             (each.to_sell for each in self.state.slices if each.ticket.coin_type == coin_type), ZERO
         )
-        selling = min(account.reserved_quantity(coin_type) + to_come, held)
-        return Position(held - selling, self._value_of(coin_type), account.bought_at.get(coin_type), selling)
+        return Position.of(
+            account.held[coin_type], selling=account.reserved_quantity(coin_type) + to_come,
+            value_aud=self._value_of(coin_type), bought_at=account.bought_at.get(coin_type),
+        )  # fmt: skip
 
     def _mark(self, coin_type: str) -> Decimal:
         quote: Quote | None = self.market.quote(coin_type)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from apps.trading.records import mark_of
+
 WIDTHS = {"5min": timedelta(minutes=5), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 """How long each interval of candles is."""
 
@@ -41,9 +43,8 @@ class Tick(Row):
 
     @property
     def mark(self) -> Decimal:
-        """Give the price that holdings are valued at: the last, held within bid and ask."""
-        low, high = min(self.bid, self.ask), max(self.bid, self.ask)
-        return min(max(self.last, low), high)
+        """Give the price that holdings are valued at."""
+        return mark_of(self.bid, self.ask, self.last)
 
     @property
     def is_crossed(self) -> bool:

@@ -33,6 +33,14 @@ class Position:
     selling: Decimal = ZERO
     """What orders in flight, and slices to come, sell already."""
 
+    @classmethod
+    def of(
+        cls, held: Decimal, *, selling: Decimal, value_aud: Decimal, bought_at: datetime | None
+    ) -> Position:
+        """Count what is being sold, at most all, off what is held."""
+        selling = min(selling, max(held, ZERO))
+        return cls(held - selling, value_aud, bought_at, selling)
+
     @property
     def held(self) -> Decimal:
         return self.quantity + self.selling

@@ -61,17 +61,17 @@ def shown_book(account: Account, algorithm_id: int, position_limit_aud: Decimal 
         equity_aud=equity,
         budget_aud=budget_of(equity, bounds, position_limit_aud),
         positions={
-            coin: _position(quantity, reserved + to_come.get(coin, ZERO), value, bought_at.get(coin))
+            coin: Position.of(
+                quantity,
+                selling=reserved + to_come.get(coin, ZERO),
+                value_aud=value,
+                bought_at=bought_at.get(coin),
+            )
             for coin, (quantity, reserved, value) in own.items()
         },
         coin_limit_aud=coin_limit_of(equity, bounds),
         others_aud=others,
     )
-
-
-def _position(held: Decimal, selling: Decimal, value_aud: Decimal, bought_at: datetime | None) -> Position:
-    selling = min(selling, max(held, ZERO))
-    return Position(held - selling, value_aud, bought_at, selling)
 
 
 def as_json(book: Book) -> dict[str, Any]:

@@ -32,14 +32,14 @@ from apps.trading.algorithms.base import (
 from apps.trading.algorithms.rows import Ref
 from apps.trading.algorithms.view import Book, View
 from apps.trading.deciding import Verdict
-from apps.trading.models import Account, Decision, Deployment, Event, Evidence, Order, Twap
+from apps.trading.models import Account, Decision, Deployment, Evidence, Order, Twap
 from apps.trading.records import Denial, Ticket
 from apps.trading.services import books
 from apps.trading.services.algorithms import rule_of
+from apps.trading.services.deployments import pause
 from apps.trading.services.knowing import read_known, settle_ledgers
 from apps.trading.services.place import place_order
 from apps.trading.services.promotions import is_approved_for_live
-from apps.trading.services.recall import recall_orders
 from apps.trading.services.standing import read_book_day
 from apps.trading.services.twaps import start_twap
 from apps.trading.states import IN_FLIGHT, values
@@ -150,11 +150,10 @@ def _decide(
         return
     whose = Deployment.objects.filter(pk=decision.deployment_id)
     account = Account.objects.locked().get(pk__in=whose.values("account"))
-    deployment = whose.select_related(
-        "user", "algorithm"
-    ).get()  # read under the lock, which whoever pauses it takes
+    # Read under the lock, which whoever pauses it takes.
+    deployment = whose.select_related("user", "algorithm").get()
     if deployment.status == Deployment.Status.ACTIVE and account.mode == Account.Mode.LIVE:
-        _require_approval(deployment, now)
+        deployment = _approved_or_paused(deployment)
     if deployment.status != Deployment.Status.ACTIVE:
         Decision.objects.filter(pk=decision.pk).update(
             status=Decision.Status.SKIPPED, reason=f"the deployment is {deployment.status}"
@@ -255,34 +254,27 @@ def _fail(decision_id: int, error: Exception) -> None:
     )
     whose = Deployment.objects.filter(pk=decision.deployment_id)
     Account.objects.locked().get(pk__in=whose.values("account"))
-    deployment = whose.select_for_update(no_key=True).get()
-    deployment.runs, deployment.failures = deployment.runs + 1, deployment.failures + 1
-    deployment.failures_in_row += 1
-    deployment.last_error, deployment.last_run_at = message, now
+    whose.update(
+        runs=F("runs") + 1, failures=F("failures") + 1, failures_in_row=F("failures_in_row") + 1,
+        last_error=message, last_run_at=now,
+    )  # fmt: skip
+    deployment = whose.get()
     if deployment.failures_in_row >= FAILURES_IN_ROW and deployment.status == Deployment.Status.ACTIVE:
-        _pause(deployment, f"{deployment.failures_in_row} failures in a row: {message}", now)
-    deployment.save()
+        _pause(deployment, f"{deployment.failures_in_row} failures in a row: {message}")
     log.warning("decision.failed", decision_id=decision_id, deployment_id=deployment.pk, error=message)
 
 
-def _require_approval(deployment: Deployment, now: datetime) -> None:
+def _approved_or_paused(deployment: Deployment) -> Deployment:
     """Pause a live deployment of which the code is no longer what two people let trade."""
-    if not is_approved_for_live(deployment.algorithm):
-        _pause(deployment, "its parameters or code are not those that were approved: promote it anew", now)
-        deployment.save()
+    if is_approved_for_live(deployment.algorithm):
+        return deployment
+    return _pause(deployment, "its parameters or code are not those that were approved: promote it anew")
 
 
-def _pause(deployment: Deployment, reason: str, now: datetime) -> None:
-    """Pause a deployment, to be saved by the caller, and report it."""
-    deployment.status, deployment.next_run_at = Deployment.Status.PAUSED, None
-    deployment.status_reason = reason[:300]
-    recall_orders(deployment, actor="decider", reason="its deployment was paused")
-    Event.objects.create(
-        account_id=deployment.account_id, type="deployment.paused", from_status="active", to_status="paused", at=now,
-        actor="decider", reason=deployment.status_reason,
-        inputs={"deployment_id": deployment.pk, "algorithm_id": deployment.algorithm_id},
-    )  # fmt: skip
-    log.error("deployment.paused", deployment_id=deployment.pk, reason=reason)
+def _pause(deployment: Deployment, reason: str) -> Deployment:
+    """Pause a deployment as a person would, and report it."""
+    log.error("deployment.failing", deployment_id=deployment.pk, reason=reason)
+    return pause(deployment.pk, actor="decider", reason=reason)
 
 
 def give_up(decision_id: int) -> None:

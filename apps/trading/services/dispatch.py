@@ -55,6 +55,8 @@ def _claim(now: datetime) -> int:
         .order_by("next_run_at", "id")
         .only("id", "user", "frequency", "next_run_at")[:BATCH]
     )
+    if not due:
+        return 0
     # Read after the lock: whoever held it may have made a slot meanwhile.
     waiting = set(
         Decision.objects.waiting().filter(deployment__in=due).values_list("deployment_id", flat=True)
