@@ -15,7 +15,7 @@ from django_celery_beat.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from apps.monitoring.models import Breach
+from apps.monitoring.models import Incident
 from ohmycoins.core.admin import FactAdmin
 
 
@@ -59,8 +59,8 @@ class ClockedScheduleAdmin(BeatClockedAdmin, ModelAdmin):
     pass
 
 
-@admin.register(Breach)
-class BreachAdmin(FactAdmin):
+@admin.register(Incident)
+class IncidentAdmin(FactAdmin):
     list_display = ("name", "what", "account_id", "order_id", "found_at", "seen_at", "resolved_at")
     list_filter = ("name", ("resolved_at", admin.EmptyFieldListFilter))
     ordering = ("-found_at",)

@@ -2,10 +2,10 @@
 
 from celery import shared_task
 
-from apps.monitoring.services import invariants
+from apps.monitoring.services.watch import watch as watch_all
 
 
-@shared_task(name="monitoring.check_invariants", soft_time_limit=240, time_limit=270)
-def check_invariants() -> None:
-    """Check the invariants of all accounts."""
-    invariants.check_all()
+@shared_task(name="monitoring.watch", soft_time_limit=240, time_limit=270)
+def watch() -> None:
+    """Do one round of watching."""
+    watch_all()

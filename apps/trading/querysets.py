@@ -19,7 +19,7 @@ from apps.trading.states import IN_FLIGHT, QUEUED, RESTING, TERMINAL, UNRESOLVED
 LATE_TRADES = timedelta(hours=48)
 
 if TYPE_CHECKING:
-    from apps.trading.models import Account, Decision, Deployment, Fill, Order, Twap  # noqa: F401
+    from apps.trading.models import Account, Brake, Decision, Deployment, Fill, Order, Twap  # noqa: F401
 
 
 class AccountQuerySet(QuerySet["Account"]):
@@ -218,3 +218,11 @@ class TwapQuerySet(QuerySet["Twap"]):
             order_ids=ArraySubquery(slices.order_by("id").values("id")),
             filled_quantity=Coalesce(Subquery(filled), Decimal(0)),
         )
+
+
+class BrakeQuerySet(QuerySet["Brake"]):
+    """What holds purchases back by itself."""
+
+    def engaged(self, now: datetime) -> Self:
+        """Keep those that hold back purchases now."""
+        return self.filter(released_at=None).filter(Q(until=None) | Q(until__gt=now))

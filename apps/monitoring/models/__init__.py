@@ -1,6 +1,25 @@
-"""Store signs of life, and what was found broken."""
+"""Keep what was watched, what was found, and who was told."""
 
-from apps.monitoring.models.breach import Breach
+from apps.monitoring.models.alert import Alert, AlertRule, Channel, Delivery, Severity, Type
 from apps.monitoring.models.heartbeat import Heartbeat
+from apps.monitoring.models.incident import Incident
+from apps.monitoring.models.protection import Peak, Protection
+from apps.monitoring.models.quality import Outlier, QualityCheck
+from apps.monitoring.models.round import MetricsMark, Round
 
-__all__ = ["Breach", "Heartbeat"]
+__all__ = [
+    "Alert",
+    "AlertRule",
+    "Channel",
+    "Delivery",
+    "Heartbeat",
+    "Incident",
+    "MetricsMark",
+    "Outlier",
+    "Peak",
+    "Protection",
+    "QualityCheck",
+    "Round",
+    "Severity",
+    "Type",
+]

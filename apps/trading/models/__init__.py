@@ -2,6 +2,7 @@
 
 from apps.trading.models.account import Account, Movement
 from apps.trading.models.algorithm import Algorithm, Promotion
+from apps.trading.models.brake import Brake
 from apps.trading.models.control import DayStart, Discrepancy, Limits, Stop, VolatileMarket
 from apps.trading.models.credential import Credential
 from apps.trading.models.decision import Decision, Evidence
@@ -12,6 +13,6 @@ from apps.trading.models.order import Order
 from apps.trading.models.twap import Twap
 
 __all__ = [
-    "Account", "Algorithm", "Chain", "Credential", "DayStart", "Decision", "Deployment", "Discrepancy", "Event",
+    "Account", "Algorithm", "Brake", "Chain", "Credential", "DayStart", "Decision", "Deployment", "Discrepancy", "Event",
     "Evidence", "Fill", "Holding", "Limits", "Movement", "Order", "Promotion", "Stop", "Twap", "VolatileMarket",
 ]  # fmt: skip

@@ -1,33 +1,34 @@
-"""Invariants that were found broken."""
+"""Incidents: invariants that were found broken."""
 
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from apps.monitoring.querysets import BreachQuerySet
+from apps.monitoring.querysets import IncidentQuerySet
 
 
-class Breach(models.Model):
+class Incident(models.Model):
     """Something that must never be, as long as it was so; never edited away, only seen to be over."""
 
     name = models.CharField(max_length=40, help_text="The invariant's.")
     account_id = models.BigIntegerField(null=True)
     order_id = models.BigIntegerField(null=True)
     what = models.TextField()
+    evidence = models.JSONField(default=dict, help_text="The rows that it was found in, as they were.")
     found_at = models.DateTimeField()
     seen_at = models.DateTimeField(help_text="When it last was so.")
     resolved_at = models.DateTimeField(null=True)
+    braked_at = models.DateTimeField(null=True, help_text="When its account was let sell only because of it.")
 
-    objects: ClassVar[BreachQuerySet] = BreachQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[IncidentQuerySet] = IncidentQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name_plural = "breaches"
-        indexes = (models.Index(fields=["found_at", "id"], name="breach_found"),)
+        indexes = (models.Index(fields=["found_at", "id"], name="incident_found"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["name", "account_id", "order_id", "what"], condition=Q(resolved_at=None), nulls_distinct=False,
-                name="breach_open_once",
+                name="incident_open_once",
             ),
         )  # fmt: skip
 

@@ -1,0 +1,61 @@
+"""Look at everything, every five minutes, and keep what was found: the round.
+
+Each part looks for itself and answers with findings; one that fails is itself a finding, and the others go
+on. What a part says of its types of alerts replaces what it said in the last round.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import DatabaseError
+
+from apps.monitoring.findings import HIGH, Finding
+from apps.monitoring.models import Round, Type
+from apps.monitoring.services import alerts, invariants
+from ohmycoins.core import clock
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the round: the types of alerts that it alone speaks for, and how it looks."""
+
+    name: str
+    types: tuple[str, ...]
+    look: Callable[[datetime], Sequence[Finding]]
+
+
+PARTS = (Part("invariants", (Type.INVARIANT,), invariants.look),)
+
+
+def watch() -> Round:
+    """Do one round, and store what it took."""
+    now, began = clock.now(), time.perf_counter()
+    parts, failed, findings = {}, {}, []
+    for part in PARTS:
+        since = time.perf_counter()
+        try:
+            alerts.reconcile(part.types, part.look(now), now=now)
+        except Exception as error:  # whatever it is, the other parts are looked at
+            failed[part.name] = f"{type(error).__name__}: {error}"[:300]
+            findings.append(_broken(part, error))
+            log.exception("watch.part_failed", part=part.name)
+        parts[part.name] = _ms_since(since)
+    alerts.reconcile((Type.SYSTEM,), findings, now=now)
+    return Round.objects.create(started_at=now, took_ms=_ms_since(began), parts=parts, failed=failed)
+
+
+def _broken(part: Part, error: Exception) -> Finding:
+    said = "the database refused" if isinstance(error, DatabaseError) else type(error).__name__
+    return Finding(
+        type=Type.SYSTEM, key=f"watch:{part.name}", severity=HIGH,
+        message=f"{part.name} could not be looked at in the last round: {said}. What it would find is not known.",
+    )  # fmt: skip
+
+
+def _ms_since(began: float) -> int:
+    return round((time.perf_counter() - began) * 1000)
