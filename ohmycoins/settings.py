@@ -351,6 +351,11 @@ OMC_MOST_DEPLOYMENTS = env.int("OMC_MOST_DEPLOYMENTS", default=50)
 # How long decisions to hold are kept, in days; 0 keeps all. What was traded is kept for ever.
 OMC_KEEP_HOLDS_DAYS = env.int("OMC_KEEP_HOLDS_DAYS", default=90)
 
+# Monitoring -----------------------------------------------------------------------------------------
+
+# How long what each round of watching found of the data is kept, in days; 0 keeps all.
+OMC_KEEP_CHECKS_DAYS = env.int("OMC_KEEP_CHECKS_DAYS", default=400)
+
 # The admin ------------------------------------------------------------------------------------------
 
 UNFOLD = {

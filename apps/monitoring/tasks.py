@@ -1,11 +1,20 @@
 """Let Celery look whether all is as it must be."""
 
 from celery import shared_task
+from django.conf import settings
 
+from apps.monitoring.services.forgetting import forget_checks
 from apps.monitoring.services.watch import watch as watch_all
+from ohmycoins.core import clock
 
 
 @shared_task(name="monitoring.watch", soft_time_limit=240, time_limit=270)
 def watch() -> None:
     """Do one round of watching."""
     watch_all()
+
+
+@shared_task(name="monitoring.forget_checks", soft_time_limit=240, time_limit=270)
+def forget() -> None:
+    """Delete old looks at the data."""
+    forget_checks(days=settings.OMC_KEEP_CHECKS_DAYS, now=clock.now())
