@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, F, Max, OuterRef, Q
@@ -61,7 +62,7 @@ def orders(now: datetime) -> Sequence[Finding]:
     """Give the orders that wait for a person's word, for the venue's, or in vain for a worker."""
     waiting = Order.objects.select_related("account").order_by("id")
     sent_at = Max("events__at", filter=Q(events__from_status=Status.SUBMITTING))
-    unknown = waiting.filter(status=Status.UNKNOWN).annotate(since=Coalesce(sent_at, F("created_at")))
+    unknown: Any = waiting.filter(status=Status.UNKNOWN).annotate(since=Coalesce(sent_at, F("created_at")))
     long_ago = now - timedelta(seconds=settings.OMC_SETTLE_SECONDS) - UNKNOWN_AFTER
     # One order of an account at a time: behind one that is not resolved the others wait as they should.
     sibling = Order.objects.unresolved().filter(account=OuterRef("account"))
