@@ -14,6 +14,7 @@ from django.db import connection, models, transaction
 
 from apps.accounts.models import User
 from apps.ledgers.services.purge import purge_seeded
+from apps.monitoring.models import Alert, AlertRule, Channel, Delivery, Incident, Peak, Protection
 from apps.pnl.models import (
     Backtest,
     BookingFailure,
@@ -29,6 +30,7 @@ from apps.pnl.models import (
 from apps.trading.models import (
     Account,
     Algorithm,
+    Brake,
     Chain,
     Credential,
     DayStart,
@@ -53,11 +55,13 @@ from ohmycoins.seed.marks import EVENT, GROUP, alone, quiet, seeded_accounts, se
 REASON = "seed --clear"
 # What belongs to an account, in the order in which it can go.
 OF_ACCOUNT: tuple[type[models.Model], ...] = (
-    Match, Closing, Lot, Position, DailyResult, DailyTotal, EquitySnapshot, BookingFailure, GivenCost, Event,
+    Delivery, Alert, Incident, Peak, Protection, Brake, Match, Closing, Lot, Position, DailyResult, DailyTotal, EquitySnapshot, BookingFailure, GivenCost, Event,
     Fill, Order, Twap, Evidence, Decision, Deployment, Holding, Movement, Limits, DayStart, Discrepancy, Credential, Chain, Account,
 )  # fmt: skip
 _DEPLOYED = "deployment_id IN (SELECT id FROM trading_deployment WHERE account_id = %s)"
 WHOSE = {
+    Delivery: "alert_id IN (SELECT id FROM monitoring_alert WHERE account_id = %s)",
+    Protection: f"account_id = %s OR {_DEPLOYED}",
     Decision: _DEPLOYED,
     Evidence: f"decision_id IN (SELECT id FROM trading_decision WHERE {_DEPLOYED})",  # noqa: S608 - our own
     Account: "id = %s",
@@ -107,7 +111,8 @@ def _delete_account(account_id: int) -> None:
         stops.delete()
         for model in OF_ACCOUNT:
             whose = WHOSE.get(model, "account_id = %s")
-            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE {whose}", [account_id])  # noqa: S608 - our own
+            given = [account_id] * whose.count("%s")
+            cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE {whose}", given)  # noqa: S608 - our own
     _delete_algorithms(algorithms)
 
 
@@ -122,8 +127,10 @@ def _delete_algorithms(ids: Sequence[int]) -> None:
 
 @transaction.atomic
 def _delete_user(user: User) -> None:
-    with pgtrigger.ignore(*_triggers(Stop)):
-        Stop.objects.filter(user=user).delete()
+    Delivery.objects.filter(alert__user=user).delete()
+    with pgtrigger.ignore(*_triggers(Stop, Brake)):
+        for model in (Stop, Brake, Alert, AlertRule, Channel, Protection):
+            model._default_manager.filter(user=user).delete()
     user.delete()
 
 

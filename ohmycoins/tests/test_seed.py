@@ -23,8 +23,20 @@ from apps.ledgers.services.candles import roll_candles
 from apps.ledgers.services.purge import LEDGERS
 from apps.ledgers.services.store import store_items
 from apps.ledgers.tests.factories import make_news, make_price, make_run, make_source, store_now
+from apps.monitoring.models import Alert, Protection
 from apps.pnl.models import Backtest, BookingFailure, DailyTotal, Lot, Match
-from apps.trading.models import Account, Algorithm, Decision, Deployment, Event, Evidence, Fill, Order, Stop
+from apps.trading.models import (
+    Account,
+    Algorithm,
+    Brake,
+    Decision,
+    Deployment,
+    Event,
+    Evidence,
+    Fill,
+    Order,
+    Stop,
+)
 from apps.trading.services import decisions, dispatch
 from apps.trading.services.accounts import open_account
 from apps.trading.services.invariants import check_invariants
@@ -411,7 +423,21 @@ def test_clear_takes_what_happened_since_in_a_seeded_account(database: Any) -> N
     assert account is not None
     Stop.objects.create(scope="account", target=str(account.pk), state="halted", changed_by="tests")
     Stop.objects.create(scope="user", user=account.user, state="halted", changed_by="tests")
+    own = {"user": account.user, "account": account}
+    Brake.objects.create(kind="cooldown", cause="1", reason="a loss", engaged_by="tests", **own)
+    Protection.objects.create(kind="cooldown", **own).peaks.create(
+        account=account, earned_aud=1, at=system_clock.now()
+    )
+    since = {
+        "opened_at": system_clock.now(),
+        "seen_at": system_clock.now(),
+        "severity": "low",
+        "user": account.user,
+    }
+    Alert.objects.create(type="brake", key="of the account", account_id=account.pk, **since)
+    Alert.objects.create(type="order", key="of the user", **since)
     clear()
+    assert [model.objects.count() for model in (Brake, Protection, Alert)] == [0, 0, 0]
     assert list(Stop.objects.values_list("scope", flat=True)) == ["global"]
     assert sorted(User.objects.values_list("email", flat=True)) == ["boss@localhost", "real@example.com"]
 
