@@ -351,6 +351,11 @@ OMC_MOST_DEPLOYMENTS = env.int("OMC_MOST_DEPLOYMENTS", default=50)
 # How long decisions to hold are kept, in days; 0 keeps all. What was traded is kept for ever.
 OMC_KEEP_HOLDS_DAYS = env.int("OMC_KEEP_HOLDS_DAYS", default=90)
 
+# Alerts ---------------------------------------------------------------------------------------------
+
+# Hosts and networks that alerts may be sent to although they are not on the public internet.
+OMC_ALERT_HOSTS = env.list("OMC_ALERT_HOSTS", default=[])
+
 # The admin ------------------------------------------------------------------------------------------
 
 UNFOLD = {
