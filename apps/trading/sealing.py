@@ -34,12 +34,11 @@ def seal(secrets: Secrets, *, account_id: int, keys: Sequence[str]) -> str:
 
 def unseal(sealed: str, *, account_id: int, keys: Sequence[str]) -> Secrets:
     """Open with whichever of `keys` fits. Raises NotOpened; ValueError without any key."""
-    plain = sealing.unseal(sealed, purpose=PURPOSE, keys=keys)
     try:
-        found = json.loads(plain)
+        found = json.loads(sealing.unseal(sealed, purpose=PURPOSE, keys=keys))
         if found.pop("account") == account_id:
             return Secrets(**found)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (NotOpened, json.JSONDecodeError, KeyError, TypeError, AttributeError):
         pass  # what these say may quote the text
     raise NotOpened("the text does not open for this account with the configured keys")
 

@@ -6,6 +6,7 @@ begins with says how it answers: `500-…`, `429-…` (with Retry-After), `404-�
 """
 
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -45,7 +46,7 @@ class Inbox:
         if request.method == "GET":
             return as_json({"messages": self.messages(name)})
         self._keep(name, request)
-        fault = FAULTS.get(name.partition("-")[0])
+        fault = FAULTS.get(re.split("[-/]", name)[0])
         return fault(request) if fault else OK
 
     def messages(self, name: str) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 """Send one message to one address, once, and say what came of it without quoting the address."""
 
+import html
 import re
 from dataclasses import dataclass
 
-from apps.monitoring.addresses import DISCORD, EMAIL, Address
+from apps.monitoring.addresses import DISCORD, EMAIL, TELEGRAM, Address
 from apps.monitoring.messages import Message
 from apps.monitoring.notifiers import quiet
 from apps.monitoring.notifiers.plugins import allowed_hosts, mail_is_set_up, plugin_for
@@ -39,8 +40,8 @@ def send(address: Address, message: Message) -> Result:
     try:
         with quiet.listening() as said, guarded(allowed_hosts(), total_seconds=SEND_SECONDS) as outcome:
             sent = plugin_for(address, message).notify(
-                body=_body(address, message), title=message.title, notify_type=_type(message), body_format=_text(),
-            )  # fmt: skip
+                notify_type=_type(message), **_written(address, message)
+            )
     except Exception as error:  # a plugin that breaks; what it says may quote the address
         return Result(f"apprise failed: {type(error).__name__}")
     if sent:
@@ -48,21 +49,23 @@ def send(address: Address, message: Message) -> Result:
     return _mail_failure(said) if address.kind == EMAIL else _web_failure(address, outcome)
 
 
-def _body(address: Address, message: Message) -> str:
-    # A text of ours may carry a name from outside, which must not call everybody.
-    return message.body.replace("@", "@\u200b") if address.kind == DISCORD else message.body
+def _written(address: Address, message: Message) -> dict[str, str]:
+    """Write the message so that nothing in it, which may come from outside, is a link or calls everybody."""
+    from apprise import NotifyFormat
+
+    title, body = message.title, message.body
+    if address.kind == TELEGRAM:  # apprise takes what looks like HTML in a text for HTML
+        title, body = html.escape(title, quote=False), html.escape(body, quote=False)
+        return {"title": title, "body": body, "body_format": NotifyFormat.HTML}
+    if address.kind == DISCORD:
+        body = body.replace("@", "@\u200b").replace("[", "\\[")
+    return {"title": title, "body": body, "body_format": NotifyFormat.TEXT}
 
 
 def _type(message: Message) -> object:
     from apprise import NotifyType
 
     return NotifyType(message.kind)
-
-
-def _text() -> object:
-    from apprise import NotifyFormat
-
-    return NotifyFormat.TEXT
 
 
 def _web_failure(address: Address, outcome: Outcome) -> Result:
