@@ -355,6 +355,8 @@ OMC_KEEP_HOLDS_DAYS = env.int("OMC_KEEP_HOLDS_DAYS", default=90)
 
 # How long what each round of watching found of the data is kept, in days; 0 keeps all.
 OMC_KEEP_CHECKS_DAYS = env.int("OMC_KEEP_CHECKS_DAYS", default=400)
+# Hosts and networks that alerts may be sent to although they are not on the public internet.
+OMC_ALERT_HOSTS = env.list("OMC_ALERT_HOSTS", default=[])
 
 # The admin ------------------------------------------------------------------------------------------
 

@@ -37,13 +37,26 @@ class RuleQuerySet(QuerySet["AlertRule"]):
     def of(self, user: Any) -> Self:
         return self.filter(user=user)
 
+    def heard(self) -> Self:
+        """Keep those that are on, of users who may sign in."""
+        return self.filter(enabled=True, user__is_active=True)
+
 
 class DeliveryQuerySet(QuerySet["Delivery"]):
     """Messages to channels."""
 
     def due(self, now: datetime) -> Self:
-        """Keep those to be sent, or to be tried again, by now."""
-        return self.filter(status="pending", next_at__lte=now)
+        """Keep those to be sent, or to be tried again, by now, that no worker has."""
+        free = Q(leased_until=None) | Q(leased_until__lte=now)
+        return self.filter(free, status="pending", next_at__lte=now)
+
+    def leased(self, now: datetime) -> Self:
+        """Keep those that a worker has."""
+        return self.filter(status="pending", leased_until__gt=now)
+
+    def seen_by(self, user: Any) -> Self:
+        """Keep those to the user's own channels; all for who may view deliveries."""
+        return self if user.has_perm("monitoring.view_delivery") else self.filter(channel__user=user)
 
 
 class ProtectionQuerySet(QuerySet["Protection"]):

@@ -1,9 +1,10 @@
-"""Let Celery look whether all is as it must be."""
+"""Let Celery look whether all is as it must be, and tell who wants to hear of it."""
 
 from celery import shared_task
 from django.conf import settings
 
 from apps.monitoring.services.forgetting import forget_checks
+from apps.monitoring.services.deliveries import deliver_due
 from apps.monitoring.services.watch import watch as watch_all
 from ohmycoins.core import clock
 
@@ -18,3 +19,9 @@ def watch() -> None:
 def forget() -> None:
     """Delete old looks at the data."""
     forget_checks(days=settings.OMC_KEEP_CHECKS_DAYS, now=clock.now())
+
+
+@shared_task(name="monitoring.deliver", soft_time_limit=60, time_limit=75)
+def deliver() -> None:
+    """Send the messages about alerts that are due."""
+    deliver_due()

@@ -124,7 +124,7 @@ def _page(answer: requests.Response, ask: Ask, deadline: float) -> Page:
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if status == 429 or status >= 500:
         raise TransientError(
-            f"{ask.where} answered {status}", status=status, retry_after=_retry_after(headers)
+            f"{ask.where} answered {status}", status=status, retry_after=read_retry_after(headers)
         )
     if status not in ask.statuses:
         raise PermanentError(f"{ask.where} answered {status}", status=status)
@@ -164,7 +164,7 @@ def _follow(answer: requests.Response, ask: Ask, headers: dict[str, str]) -> tup
     return target, kept
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def read_retry_after(headers: Mapping[str, str]) -> float | None:
     """Read Retry-After in both its forms (RFC 9110 §10.2.3), in seconds from now, at most an hour."""
     text = headers.get("retry-after", "").strip()
     seconds: float | None = None

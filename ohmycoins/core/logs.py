@@ -74,5 +74,7 @@ def configure(*, as_json: bool, level: str) -> dict[str, Any]:
             "django_structlog.celery": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
             "celery": {"level": "WARNING"},
+            # At DEBUG it writes each request's path, and a webhook's is its key.
+            "urllib3": {"level": "INFO"},
         },
     }

@@ -200,6 +200,7 @@ class Supervisor:
             port = probe.getsockname()[1]
         self._add_command("sandbox", [sys.executable, "manage.py", "sandbox", "--port", str(port)])
         os.environ |= sandbox.environment(f"http://127.0.0.1:{port}") | DEMO_CREDENTIALS
+        os.environ.setdefault("OMC_ALERT_HOSTS", "127.0.0.1")  # where the sandbox's inbox is
         if not self.layout.redis_address.exists():  # live trading wants a real Redis
             os.environ.setdefault("TRADING_MODE", "live")
             subprocess.run(

@@ -4,6 +4,8 @@ Beside them, `/sandbox` is the simulator's own: `GET /sandbox/faults` and `POST`
 null}, `GET /sandbox/requests` counts what each source was asked, `POST /sandbox/reset` forgets both, and
 puts the venue back to its demo account.
 
+`/inbox` takes what alerts are sent to (`sandbox.inbox`).
+
 The venue (`sandbox.venue`) is CoinSpot's signed API. Its controls are `/sandbox/venue` and
 `/sandbox/accounts` (`venue.control` lists them). Its faults strike single calls by lot: `venue=0.35` in
 the command's SPEC is 35 % of them and any fault, `venue=accept_drop` each of them with that one, and
@@ -24,6 +26,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ohmycoins.core import clock
 from ohmycoins.sandbox.faults import UnknownFault, check, spoil
+from ohmycoins.sandbox.inbox import Inbox
 from ohmycoins.sandbox.messages import Answer, Manner, Request, as_json
 from ohmycoins.sandbox.sources import NAMES, sources_of
 from ohmycoins.sandbox.sources.news import FEEDS
@@ -56,6 +59,7 @@ class Sandbox(ThreadingHTTPServer):
         self.venue = Venue(self.market)
         self.control = Control(self.venue, self.market)
         self.sources = sources_of(self.market)
+        self.inbox = Inbox()
         self.faults: dict[str, str | None] = dict.fromkeys(NAMES)
         self.asked: Counter[str] = Counter()
         self.stopped = threading.Event()
@@ -82,6 +86,7 @@ class Sandbox(ThreadingHTTPServer):
         with self._lock:
             self.faults = dict.fromkeys(NAMES)
             self.asked.clear()
+        self.inbox.reset()
         self.venue.reset()
 
     def answer(self, request: Request) -> Answer:
@@ -93,7 +98,10 @@ class Sandbox(ThreadingHTTPServer):
                 with self._lock:
                     self.asked[source.name] += 1
                 return spoil(answer, fault, request.now)
-        return self.venue.answer(request) or self.control.answer(request) or self._own(request)
+        for part in (self.venue, self.control, self.inbox):
+            if answer := part.answer(request):
+                return answer
+        return self._own(request)
 
     def server_close(self) -> None:
         self.stopped.set()

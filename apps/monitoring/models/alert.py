@@ -56,6 +56,7 @@ class Alert(models.Model):
         indexes = (
             models.Index(fields=["-opened_at", "-id"], name="alert_opened"),
             models.Index(fields=["user", "-opened_at", "-id"], name="alert_user"),
+            models.Index(fields=["type", "key"], name="alert_key"),
         )
         constraints = (
             models.UniqueConstraint(fields=["type", "key"], condition=Q(resolved_at=None), name="alert_open_once"),
@@ -148,6 +149,12 @@ class Delivery(models.Model):
     status = models.CharField(max_length=7, choices=Status, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(null=True, help_text="When it is tried next; empty once it ended.")
+    leased_until = models.DateTimeField(
+        null=True, help_text="Until when a worker has it; after that the worker is taken to be dead."
+    )
+    says_resolved = models.BooleanField(
+        default=False, help_text="It was sent when the alert was over, and said so."
+    )
     last_error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=clock.now)
     ended_at = models.DateTimeField(null=True)

@@ -1,4 +1,7 @@
-"""Keep alerts in step with what stands: one row a condition, opened once, resolved when it is gone."""
+"""Keep alerts in step with what stands: one row a condition, opened once, resolved when it is gone.
+
+What is to be told of it is planned in the same transaction (`planning`), and sent after it (`deliveries`).
+"""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -8,6 +11,9 @@ from django.db import transaction
 
 from apps.monitoring.findings import Finding, rank
 from apps.monitoring.models import Alert
+from apps.monitoring.services import planning
+from apps.monitoring.services.planning import Standing
+from apps.trading.models import Account
 from ohmycoins.core import locks
 
 log = structlog.get_logger(__name__)
@@ -20,24 +26,40 @@ def reconcile(types: Collection[str], findings: Iterable[Finding], *, now: datet
     A part that could not look must not name its types, or what it did not see would be taken to be over.
     """
     locks.advisory_lock("monitoring.alerts")
-    standing = {(alert.type, alert.key): alert for alert in Alert.objects.standing().filter(type__in=types)}
+    known = {(alert.type, alert.key): alert for alert in Alert.objects.standing().filter(type__in=types)}
+    standing: dict[tuple[str, str], Standing] = {}
     for finding in findings:
-        if alert := standing.pop((finding.type, finding.key), None):
+        condition = (finding.type, finding.key)
+        if twice := standing.get(condition):
+            _see(twice.alert, finding, now)
+        elif alert := known.pop(condition, None):
+            standing[condition] = Standing(alert, alert.severity)
             _see(alert, finding, now)
         else:
-            _open(finding, now)
-    for alert in standing.values():
+            standing[condition] = Standing(_open(finding, now), None)
+    planning.plan(standing.values(), now=now)
+    for alert in known.values():
         alert.resolved_at = now
         alert.save(update_fields=["resolved_at"])
         log.info("alert.resolved", alert_id=alert.pk, type=alert.type, key=alert.key)
+    if known:
+        planning.conclude(known.values(), now=now)
 
 
-def _open(finding: Finding, now: datetime) -> None:
+def _open(finding: Finding, now: datetime) -> Alert:
     alert = Alert.objects.create(
         type=finding.type, key=finding.key, severity=finding.severity, message=finding.message,
-        evidence=finding.evidence, user_id=finding.user_id, account_id=finding.account_id, opened_at=now, seen_at=now,
+        evidence=finding.evidence, user_id=_owner_of(finding), account_id=finding.account_id, opened_at=now, seen_at=now,
     )  # fmt: skip
     log.warning("alert.opened", alert_id=alert.pk, type=alert.type, key=alert.key, severity=alert.severity)
+    return alert
+
+
+def _owner_of(finding: Finding) -> int | None:
+    """Give whose trading it is about: what is said of an account is its user's to hear, not everybody's."""
+    if finding.user_id is not None or finding.account_id is None:
+        return finding.user_id
+    return Account.objects.filter(pk=finding.account_id).values_list("user_id", flat=True).first()
 
 
 def _see(alert: Alert, finding: Finding, now: datetime) -> None:

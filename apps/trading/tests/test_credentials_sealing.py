@@ -14,6 +14,7 @@ from apps.trading.tests.credentials import (
     assert_no_secret,
 )
 from ohmycoins.clients.coinspot import Key
+from ohmycoins.core.sealing import _derive
 
 MINE = Secrets("key", "secret", None, None)
 
@@ -39,7 +40,7 @@ def test_text_sealed_for_another_account_does_not_open() -> None:
 
 def test_sealed_text_is_compact_json_under_a_derived_key() -> None:
     text = sealed_with("any string at all, however long it is")
-    derived = sealing._derive("any string at all, however long it is")
+    derived = _derive(sealing.PURPOSE, "any string at all, however long it is")
     assert len(base64.urlsafe_b64decode(derived)) == 32
     plain = Fernet(derived).decrypt(text.encode())
     assert plain == (
@@ -57,7 +58,7 @@ def test_spoilt_text_does_not_open_and_is_not_quoted(text: str) -> None:
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"account":1}', '{"account":1,"api_key":"a","x":1}', "no"])
 def test_sealed_text_of_another_shape_does_not_open(content: str) -> None:
-    text = Fernet(sealing._derive("k")).encrypt(content.encode()).decode()
+    text = Fernet(_derive(sealing.PURPOSE, "k")).encrypt(content.encode()).decode()
     with pytest.raises(NotOpened):
         sealing.unseal(text, account_id=1, keys=["k"])
 

@@ -1,0 +1,1 @@
+"""Send messages to people, by apprise: e-mail, Slack, Discord, Telegram and webhooks."""

@@ -1,0 +1,152 @@
+"""Plan who is told what: rows in the transaction that found it, each sent once by `deliveries`.
+
+A rule tells its channels of an alert once: when it opens or, if its severity is raised to the rule's
+minimum later, then. Where the channel was told of the same condition within the rule's cooldown it is not
+told again; if the alert still stands when that is over, it is told then, since nobody would know otherwise.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.backends import ModelBackend
+from django.db.models import Q
+
+from apps.monitoring.findings import rank
+from apps.monitoring.models import Alert, AlertRule, Channel, Delivery
+from ohmycoins.core import outbox
+
+TASK = "monitoring.deliver"
+OPENED, RAISED, RESOLVED = Delivery.Event.OPENED, Delivery.Event.RAISED, Delivery.Event.RESOLVED
+PENDING, SENT, FAILED = Delivery.Status.PENDING, Delivery.Status.SENT, Delivery.Status.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alert that stands, and its severity before this round; None if it opened in it."""
+
+    alert: Alert
+    before: str | None
+
+
+def plan(standing: Collection[Standing], *, now: datetime) -> None:
+    """Plan what is to be told of alerts that stand. Within the transaction that stored them."""
+    rules = list(AlertRule.objects.heard().select_related("user").prefetch_related("channels").order_by("id"))
+    if not (rules and standing):
+        return
+    told = _Told([entry.alert for entry in standing], rules, now)
+    viewers = _viewers(rules, standing)
+    planned: dict[tuple[int, int], Delivery] = {}
+    for entry in standing:
+        for rule in rules:
+            if not _hears(rule, entry.alert, viewers):
+                continue
+            for channel in rule.channels.all():
+                event = _event(entry, rule, channel, told)
+                if event and (entry.alert.pk, channel.pk) not in planned:
+                    planned[entry.alert.pk, channel.pk] = _made(entry.alert, channel.pk, rule.pk, event, now)
+    _store(planned.values())
+
+
+def conclude(alerts: Iterable[Alert], *, now: datetime, channel: Channel | None = None) -> None:
+    """Plan to say that alerts are over, to each channel that was told of them and of no end yet.
+
+    While something about the alert is still to be sent to a channel, that will say so. Locks the alerts'
+    deliveries: whoever ends one and whoever resolves the alert come here one after the other.
+    """
+    over = {alert.pk: alert for alert in alerts if alert.resolved_at}
+    rows = Delivery.objects.select_for_update().filter(alert__in=over).order_by("id")
+    if channel is not None:
+        rows = rows.filter(channel=channel)
+    by_place: dict[tuple[int, int], list[Delivery]] = {}
+    for row in rows:
+        if row.alert_id is not None:
+            by_place.setdefault((row.alert_id, row.channel_id), []).append(row)
+    _store(
+        _made(over[alert_id], channel_id, rows[-1].rule_id, RESOLVED, now)
+        for (alert_id, channel_id), rows in by_place.items()
+        if _is_owed_the_end(rows)
+    )
+
+
+def _is_owed_the_end(rows: list[Delivery]) -> bool:
+    ended = any(row.event == RESOLVED or (row.status == SENT and row.says_resolved) for row in rows)
+    waits = any(row.status == PENDING for row in rows)
+    return not (ended or waits) and any(row.status == SENT for row in rows)
+
+
+def _event(entry: Standing, rule: AlertRule, channel: Channel, told: "_Told") -> Delivery.Event | None:
+    """Say what the rule tells the channel of the alert now, if anything."""
+    alert, before = entry.alert, entry.before
+    passes = before is not None and rank(before) < rank(rule.min_severity)
+    if told.of_this(alert, channel):
+        # What waits says how severe the alert is when it is sent.
+        return RAISED if passes and not told.waits(alert, channel) else None
+    is_older = before is not None and not passes and alert.opened_at < rule.created_at
+    if is_older or told.lately(alert, channel, rule):
+        return None
+    return RAISED if passes else OPENED
+
+
+class _Told:
+    """What was said of these alerts, and of the same conditions before, by channel."""
+
+    def __init__(self, alerts: Collection[Alert], rules: Collection[AlertRule], now: datetime) -> None:
+        self._now = now
+        self._this: dict[tuple[int, int], list[Delivery]] = {}
+        self._last: dict[tuple[str, str, int], datetime] = {}
+        since = now - max(timedelta(minutes=rule.cooldown_minutes) for rule in rules)
+        rows = Delivery.objects.filter(
+            Q(alert__in=alerts) | Q(created_at__gt=since, alert__key__in={alert.key for alert in alerts}),
+            event__in=(OPENED, RAISED), alert__type__in={alert.type for alert in alerts},
+        ).select_related("alert")  # fmt: skip
+        for row in rows:
+            if row.alert is None:
+                continue
+            self._this.setdefault((row.alert.pk, row.channel_id), []).append(row)
+            if row.status != FAILED:
+                condition = (row.alert.type, row.alert.key, row.channel_id)
+                self._last[condition] = max(row.created_at, self._last.get(condition, row.created_at))
+
+    def of_this(self, alert: Alert, channel: Channel) -> bool:
+        return (alert.pk, channel.pk) in self._this
+
+    def waits(self, alert: Alert, channel: Channel) -> bool:
+        """Tell whether something of the alert is to be written yet for the channel."""
+        return any(
+            row.status == PENDING and not (row.leased_until and row.leased_until > self._now)
+            for row in self._this[alert.pk, channel.pk]
+        )
+
+    def lately(self, alert: Alert, channel: Channel, rule: AlertRule) -> bool:
+        last = self._last.get((alert.type, alert.key, channel.pk))
+        return last is not None and self._now < last + timedelta(minutes=rule.cooldown_minutes)
+
+
+def _hears(rule: AlertRule, alert: Alert, viewers: Collection[int]) -> bool:
+    if rule.type not in ("", alert.type) or rank(alert.severity) < rank(rule.min_severity):
+        return False
+    return alert.user_id in (None, rule.user_id) or rule.user_id in viewers
+
+
+def _viewers(rules: Iterable[AlertRule], standing: Iterable[Standing]) -> Collection[int]:
+    """Give the rules' users who may see alerts about others (`AlertQuerySet.seen_by`)."""
+    if all(entry.alert.user_id is None for entry in standing):
+        return ()
+    users = ModelBackend().with_perm("monitoring.view_alert")
+    return set(users.filter(pk__in={rule.user_id for rule in rules}).values_list("pk", flat=True))
+
+
+def _made(
+    alert: Alert, channel_id: int, rule_id: int | None, event: Delivery.Event, now: datetime
+) -> Delivery:
+    return Delivery(
+        alert=alert, channel_id=channel_id, rule_id=rule_id, event=event, next_at=now, created_at=now
+    )
+
+
+def _store(planned: Iterable[Delivery]) -> None:
+    rows = list(planned)
+    if rows:
+        Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+        outbox.nudge(TASK)
