@@ -26,6 +26,10 @@ class EntryQuerySet(QuerySet[Any]):
         kept = self if since is None else self.filter(occurred_at__gte=since)
         return kept if until is None else kept.filter(occurred_at__lt=until)
 
+    def live(self) -> Self:
+        """Leave out what was backfilled: it says nothing of whether its source works today."""
+        return self.exclude(origin="backfill")
+
 
 class ItemQuerySet(EntryQuerySet):
     """Entries about items that their sources restate."""

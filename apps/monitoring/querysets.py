@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Trunc
 
 if TYPE_CHECKING:
-    from apps.monitoring.models import Alert, AlertRule, Delivery, Incident, Protection  # noqa: F401
+    from apps.monitoring.models import Alert, AlertRule, Delivery, Incident, Protection, QualityCheck  # noqa: F401
+
+BUCKETS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
 class IncidentQuerySet(QuerySet["Incident"]):
@@ -64,3 +67,20 @@ class ProtectionQuerySet(QuerySet["Protection"]):
 
     def enabled(self) -> Self:
         return self.filter(enabled=True)
+
+
+class QualityQuerySet(QuerySet["QualityCheck"]):
+    """Checks of the ledgers' quality."""
+
+    def between(self, since: datetime | None, until: datetime | None) -> Self:
+        """Keep those made in [since, until)."""
+        kept = self if since is None else self.filter(checked_at__gte=since)
+        return kept if until is None else kept.filter(checked_at__lt=until)
+
+    def last_of_each(self, bucket: str) -> Self:
+        """Keep the last check of each hour or day (UTC)."""
+        ends_at = Trunc("checked_at", bucket, tzinfo=UTC) + BUCKETS[bucket]
+        later = self.model.objects.filter(
+            checked_at__gt=OuterRef("checked_at"), checked_at__lt=OuterRef("ends_at")
+        )
+        return self.annotate(ends_at=ends_at).filter(~Exists(later))

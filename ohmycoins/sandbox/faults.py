@@ -10,6 +10,7 @@ from functools import cache
 from ohmycoins.sandbox.messages import HTML, Answer, Manner
 
 CONTENT = ("duplicates", "restated", "future")  # see Request.twisted
+FROZEN = "frozen"  # answers as at the instant at which the fault was set; see Sandbox.answer
 RETRY_AFTER = timedelta(seconds=30)
 BOMB_BYTES = 1024**3
 BLOCK_BYTES = 1024**2
@@ -85,4 +86,4 @@ _SPOILED: dict[str | None, Callable[[Answer, datetime], Answer]] = {
     "cut-json": lambda answer, now: replace(answer, body=_half(answer.body)),
     "bomb": _bomb,
 }
-NAMES = (*filter(None, _SPOILED), *CONTENT)
+NAMES = (*filter(None, _SPOILED), *CONTENT, FROZEN)

@@ -19,13 +19,14 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ohmycoins.core import clock
-from ohmycoins.sandbox.faults import UnknownFault, check, spoil
+from ohmycoins.sandbox.faults import FROZEN, UnknownFault, check, spoil
 from ohmycoins.sandbox.inbox import Inbox
 from ohmycoins.sandbox.messages import Answer, Manner, Request, as_json
 from ohmycoins.sandbox.sources import NAMES, sources_of
@@ -61,6 +62,7 @@ class Sandbox(ThreadingHTTPServer):
         self.sources = sources_of(self.market)
         self.inbox = Inbox()
         self.faults: dict[str, str | None] = dict.fromkeys(NAMES)
+        self.set_at: dict[str, datetime] = {}
         self.asked: Counter[str] = Counter()
         self.stopped = threading.Event()
         self._lock = threading.Lock()
@@ -79,6 +81,7 @@ class Sandbox(ThreadingHTTPServer):
         """Set the faults of the sources named; None ends one. Raises UnknownFault, and sets nothing."""
         check(given, NAMES)
         with self._lock:
+            self.set_at = {**self.set_at, **dict.fromkeys(given, clock.now())}
             self.faults = {**self.faults, **given}
 
     def reset(self) -> None:
@@ -93,7 +96,8 @@ class Sandbox(ThreadingHTTPServer):
         """Find the source that a request is meant for, and let it answer as well as its fault allows."""
         for source in self.sources:
             fault = self.faults[source.name]
-            answer = source.answer(replace(request, fault=fault))
+            at = self.set_at[source.name] if fault == FROZEN else request.now
+            answer = source.answer(replace(request, fault=fault, now=at))
             if answer is not None:
                 with self._lock:
                     self.asked[source.name] += 1

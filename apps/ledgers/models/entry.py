@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import pgtrigger
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from apps.ledgers.querysets import ItemQuerySet
@@ -57,9 +58,12 @@ class Item(Entry):
 
     @staticmethod
     def indexes(name: str) -> tuple[models.Index, ...]:
-        """Give the indexes that every ledger of items needs: its list, an item's newest version, and what became known."""
+        """Give the indexes that every ledger of items needs: its list, an item's newest version, what became known, and a source's newest."""
         return (
             models.Index(KNOWN_AT, "id", name=f"{name}_known"),
             models.Index(fields=["-occurred_at", "-id"], name=f"{name}_occurred"),
             models.Index(fields=["collector", "item", "-id"], name=f"{name}_item"),
+            models.Index(
+                fields=["collector", "-observed_at"], name=f"{name}_newest", condition=~Q(origin="backfill")
+            ),
         )

@@ -1,5 +1,5 @@
 """Show operators what is watched, what was found, and who was told."""
 
-from apps.monitoring.admin import alerts, incidents, schedule
+from apps.monitoring.admin import alerts, incidents, quality, schedule
 
-__all__ = ["alerts", "incidents", "schedule"]
+__all__ = ["alerts", "incidents", "quality", "schedule"]

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from apps.monitoring.querysets import QualityQuerySet
+
 
 class QualityCheck(models.Model):
     """One look at the ledgers; scores are 0 to 1 (`apps.monitoring.quality`)."""
@@ -17,6 +19,8 @@ class QualityCheck(models.Model):
     issues = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
     info = models.JSONField(default=list)
+
+    objects: ClassVar[QualityQuerySet] = QualityQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ("-checked_at",)

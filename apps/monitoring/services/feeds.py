@@ -1,0 +1,188 @@
+"""Read what each source has given its ledger lately: one probe of an index a source, one pass over a window."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db import connection
+from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Greatest
+
+from apps.ledgers.models import (
+    CatalystEvent,
+    CollectionRun,
+    Depth,
+    Fundamental,
+    LatestDepth,
+    LatestPrice,
+    News,
+    OnChainMetric,
+    Price,
+    SocialPost,
+    Source,
+)
+from apps.ledgers.models.entry import Entry, Item
+from apps.ledgers.services.control import off_because
+from apps.monitoring.quality import BOUNDS, Feed, Row
+
+PRICES, DEPTH = "coinspot_prices", "coinspot_depth"
+"""Whose entries are those that name no run."""
+ITEMS: tuple[type[Item], ...] = (News, SocialPost, CatalystEvent, Fundamental, OnChainMetric)
+OPPOSED = Q(sentiment_score__lt=-1) | Q(sentiment_score__gt=1)
+BROKEN: dict[type[Entry], tuple[str, Q]] = {
+    Price: ("exchange", Q(crossed=True) | Q(last__lte=0)),
+    Depth: ("exchange", Q(crossed=True)),
+    News: ("human", OPPOSED),
+    SocialPost: ("human", OPPOSED),
+    CatalystEvent: ("catalyst", Q(impact_score__lt=1) | Q(impact_score__gt=10) | Q(title__regex=r"^\s*$")),
+    Fundamental: ("glass", Q(tvl_usd__lt=0)),
+    OnChainMetric: ("glass", Q(metric_name="chain_tvl_usd", metric_value__lt=0)),
+}
+"""Which ledger a table is of, and the entries that break its rules. The tables' own constraints refuse most of them."""
+LOOK_BACK = timedelta(hours=2)  # further than a source's being very stale
+
+# From now backwards until a price differs from its market's latest: a tick or two where markets move.
+STILL_SINCE = """
+    WITH moved AS (
+        SELECT price.occurred_at FROM ledgers_price AS price
+        JOIN ledgers_latestprice AS latest USING (coin_type, market)
+        WHERE price.occurred_at >= %(since)s
+          AND (price.bid, price.ask, price.last) IS DISTINCT FROM (latest.bid, latest.ask, latest.last)
+        ORDER BY price.occurred_at DESC LIMIT 1
+    )
+    SELECT observed_at FROM ledgers_price
+    WHERE occurred_at >= %(since)s AND occurred_at > coalesce((SELECT occurred_at FROM moved), '-infinity')
+    ORDER BY occurred_at, id LIMIT 1
+"""
+
+
+@dataclass(slots=True)
+class Past:
+    """A source's figures while they are gathered."""
+
+    newest_at: datetime | None = None
+    has_entries: bool = False
+    markets: int = 0
+    unmoved_since: datetime | None = None
+    entries: int = 0
+    broken: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources as they feed their ledgers, and the last run of each that counts."""
+
+    feeds: tuple[Feed, ...]
+    last_runs: tuple[CollectionRun, ...]
+
+    def of(self, ledger: str) -> list[Feed]:
+        return [feed for feed in self.feeds if feed.ledger == ledger]
+
+
+def read_sources(now: datetime) -> Sources:
+    """Read every source's figures as of `now`; those without a row of their own are of hand-made entries."""
+    past: dict[str, Past] = {}
+    sources = list(_sources())
+    for source in sources:
+        past[source.pk] = Past(newest_at=source.newest_at, has_entries=source.has_entries)
+    _read_markets(past, now)
+    ledger_of = {PRICES: "exchange", DEPTH: "exchange"} | {source.pk: source.ledger for source in sources}
+    _judge_entries(past, now)
+    known: dict[str, Any] = {source.pk: source for source in sources}
+    feeds = tuple(
+        Feed(
+            source=name, ledger=ledger_of[name], has_run=name in known and known[name].last_run_id is not None,
+            off_because=(off_because(known[name]) or "") if name in known else "", newest_at=each.newest_at,
+            has_entries=each.has_entries, entries=each.entries, broken=each.broken, markets=each.markets,
+            unmoved_since=each.unmoved_since,
+        )
+        for name, each in sorted(past.items())
+    )  # fmt: skip
+    runs = CollectionRun.objects.defer("sample").in_bulk([source.last_run_id for source in sources])
+    return Sources(feeds, tuple(runs[pk] for pk in sorted(runs)))
+
+
+def _sources() -> Any:
+    """Give the sources with the newest of their items, whether they have any, and their last run that counts."""
+    runs = CollectionRun.objects.filter(source=OuterRef("pk")).counted()
+    entries = [model.objects.filter(collector=OuterRef("pk")) for model in ITEMS]
+    newest = [Subquery(rows.live().order_by("-observed_at").values("observed_at")[:1]) for rows in entries]
+    return Source.objects.annotate(
+        newest_at=Greatest(*newest),
+        has_entries=reduce(or_, map(Exists, entries)),  # type: ignore[arg-type]
+        last_run_id=Subquery(runs.order_by("-started_at", "-id").values("pk")[:1]),
+    )
+
+
+def _read_markets(past: dict[str, Past], now: datetime) -> None:
+    """Add what the Exchange ledger's latest rows say; they are a thousand where its entries are millions."""
+    prices = LatestPrice.objects.order_by().values_list("price__run__source")
+    for name, newest_at, markets in prices.annotate(Max("observed_at"), Count("pk")):
+        _add(past, name or PRICES, newest_at, markets)
+    if not past.get(PRICES) or not past[PRICES].has_entries:  # stored by hand, without a latest row
+        newest = Price.objects.live().order_by("-occurred_at", "-id").values_list("observed_at", flat=True)
+        for observed_at in newest[:1]:
+            _add(past, PRICES, observed_at, 0)
+    if PRICES in past and past[PRICES].has_entries:
+        past[PRICES].unmoved_since = _still_since(now)
+    books = LatestDepth.objects.order_by().values_list("depth__run__source")
+    for name, seen_at, changed_at, markets in books.annotate(
+        Max("seen_at"), Max("depth__observed_at"), Count("pk")
+    ):
+        _add(past, name or DEPTH, seen_at, markets, unmoved_since=changed_at)
+
+
+def _add(
+    past: dict[str, Past], name: str, newest_at: datetime, markets: int, *, unmoved_since: datetime | None = None
+) -> None:  # fmt: skip
+    each = past.setdefault(name, Past())
+    each.newest_at = max(filter(None, (each.newest_at, newest_at)))
+    each.has_entries, each.markets, each.unmoved_since = True, each.markets + markets, unmoved_since
+
+
+def _still_since(now: datetime) -> datetime | None:
+    with connection.cursor() as cursor:
+        cursor.execute(STILL_SINCE, {"since": now - LOOK_BACK})
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _judge_entries(past: dict[str, Past], now: datetime) -> None:
+    """Count each source's entries of its ledger's window, and those that break its rules."""
+    known = list(past)
+    for model, (ledger, rule) in BROKEN.items():
+        since = now - BOUNDS[ledger].stale
+        counted = (
+            _of_items(model, since, rule, known)
+            if issubclass(model, Item)
+            else _of_markets(model, since, rule)
+        )
+        for name, entries, broken in counted:
+            each = past.setdefault(name, Past(has_entries=True))
+            each.entries += entries
+            rows = [(model._meta.model_name or "", pk) for pk in sorted(broken, reverse=True)]
+            each.broken = (*each.broken, *rows)
+
+
+def _of_items(
+    model: type[Item], since: datetime, rule: Q, sources: list[str]
+) -> Iterator[tuple[str, int, list[int]]]:
+    rows: Any = model.objects.live().filter(collector__in=sources, observed_at__gte=since)
+    yield from rows.order_by().values_list("collector").annotate(**_figures(rule))
+
+
+def _of_markets(model: type[Entry], since: datetime, rule: Q) -> Iterator[tuple[str, int, list[int]]]:
+    rows: Any = model._default_manager.filter(occurred_at__gte=since)
+    found = list(rows.live().order_by().values_list("run").annotate(**_figures(rule)))
+    runs = CollectionRun.objects.filter(pk__in=[run for run, *_ in found if run])
+    sources = dict(runs.values_list("pk", "source"))
+    for run, entries, broken in found:
+        yield sources.get(run, PRICES if model is Price else DEPTH), entries, broken
+
+
+def _figures(rule: Q) -> dict[str, Any]:
+    return {"entries": Count("pk"), "broken": ArrayAgg("pk", filter=rule, default=Value([]))}
