@@ -5,6 +5,7 @@ from django.db import connection
 from apps.accounts.models import User
 from apps.pnl.services.rollups import rebuild_sums
 from apps.trading.models import Account
+from apps.trading.models.event import TEXT
 from apps.trading.services.accounts import open_account
 
 PRICES = """
@@ -45,6 +46,46 @@ HISTORY = """
           WHERE account_id = %(account)s) AS closing
     JOIN (SELECT *, row_number() OVER (PARTITION BY coin_type ORDER BY id) AS n FROM pnl_lot
           WHERE account_id = %(account)s AND remaining_quantity = 0) AS lot USING (coin_type, n);
+    INSERT INTO trading_holding (account_id, algorithm_id, coin_type, quantity)
+    SELECT account_id, algorithm_id, coin_type, sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END)
+    FROM trading_fill WHERE account_id = %(account)s GROUP BY account_id, algorithm_id, coin_type;
+    UPDATE trading_account SET cash_aud = cash_aud + (
+        SELECT sum(CASE side WHEN 'buy' THEN -value_aud ELSE value_aud END - fee_aud)
+        FROM trading_fill WHERE account_id = %(account)s)
+    WHERE id = %(account)s;
+"""
+
+# Orders of the first purchases, each with its three events. No trigger runs: each would count all the others.
+ORDERS = """
+    SET session_replication_role = replica;
+    INSERT INTO trading_order (account_id, user_id, algorithm_id, origin, coin_type, side, order_type, requested_quantity, quantity,
+                               limit_price, status, filled_quantity, average_fill_price, fee_aud, reserved_aud, reserved_quantity,
+                               denials, error, request_digest, venue_order_id, attempts, body, candidates, created_at, filled_at)
+    SELECT account_id, %(user)s, algorithm_id, 'ours', coin_type, side, 'market', quantity, quantity, price, 'filled', quantity, price,
+           fee_aud, 0, 0, '[]', '', '', 'bench-' || id, 1, '', '[]', executed_at, executed_at
+    FROM trading_fill WHERE account_id = %(account)s AND side = 'buy' ORDER BY id LIMIT %(orders)s;
+    UPDATE trading_fill fill SET order_id = made.id FROM trading_order made
+    WHERE made.account_id = %(account)s AND fill.account_id = %(account)s AND made.venue_order_id = 'bench-' || fill.id
+"""
+EVENTS = f"""
+    DO $$
+    DECLARE e trading_event; row record; digest text := ''; n bigint := 0; states text[] := ARRAY['', 'pending', 'submitting', 'filled'];
+    BEGIN
+        FOR row IN SELECT order_id, id, executed_at FROM trading_fill
+                   WHERE account_id = {{account}} AND order_id IS NOT NULL ORDER BY id LOOP
+            FOR step IN 1..3 LOOP
+                n := n + 1;
+                e := ROW(nextval('trading_event_id_seq'), CASE step WHEN 1 THEN 'order.made' ELSE 'order.moved' END,
+                         states[step], states[step + 1], row.executed_at, 'benchmark', 'loaded',
+                         CASE step WHEN 3 THEN jsonb_build_object('fill_id', row.id) ELSE '{{{{}}}}' END,
+                         n, '', {{account}}, row.order_id);
+                digest := encode(sha256(convert_to(digest || {TEXT.format("e").strip()}, 'UTF8')), 'hex');
+                e.digest := digest;
+                INSERT INTO trading_event SELECT (e).*;
+            END LOOP;
+        END LOOP;
+        INSERT INTO trading_chain (id, seq, digest) VALUES ({{account}}, n, digest);
+    END $$
 """
 
 # A year of days that ended with something.
@@ -71,6 +112,14 @@ def load_history(user: User, *, coins: int, matches: int, algorithms: int) -> Ac
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return account
+
+
+def load_orders(account: Account, orders: int) -> None:
+    """Give as many of the account's first purchases an order each, and all its events in one chain."""
+    _run(ORDERS, account=account.pk, user=account.user_id, orders=orders)
+    with connection.cursor() as cursor:
+        cursor.execute(EVENTS.format(account=account.pk))
+        cursor.execute("SET session_replication_role = origin; ANALYZE")
 
 
 def _run(script: str, **values: int) -> None:

@@ -6,6 +6,7 @@ from apps.monitoring.models.incident import Incident
 from apps.monitoring.models.protection import Peak, Protection
 from apps.monitoring.models.quality import Outlier, QualityCheck
 from apps.monitoring.models.round import MetricsMark, Round
+from apps.monitoring.models.walk import Summing, Tally, TrailMark, Walk
 
 __all__ = [
     "Alert",
@@ -21,5 +22,9 @@ __all__ = [
     "QualityCheck",
     "Round",
     "Severity",
+    "Summing",
+    "Tally",
+    "TrailMark",
     "Type",
+    "Walk",
 ]

@@ -14,7 +14,8 @@ class Incident(models.Model):
     name = models.CharField(max_length=40, help_text="The invariant's.")
     account_id = models.BigIntegerField(null=True)
     order_id = models.BigIntegerField(null=True)
-    what = models.TextField()
+    subject = models.CharField(max_length=200, blank=True, help_text="What it is about, such as lot:5.")
+    what = models.TextField(help_text="As last seen.")
     evidence = models.JSONField(default=dict, help_text="The rows that it was found in, as they were.")
     found_at = models.DateTimeField()
     seen_at = models.DateTimeField(help_text="When it last was so.")
@@ -27,7 +28,7 @@ class Incident(models.Model):
         indexes = (models.Index(fields=["found_at", "id"], name="incident_found"),)
         constraints = (
             models.UniqueConstraint(
-                fields=["name", "account_id", "order_id", "what"], condition=Q(resolved_at=None), nulls_distinct=False,
+                fields=["name", "account_id", "order_id", "subject"], condition=Q(resolved_at=None), nulls_distinct=False,
                 name="incident_open_once",
             ),
         )  # fmt: skip

@@ -7,6 +7,7 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Trim, Upper
 
 from apps.trading.models.account import Account
 from apps.trading.querysets import OrderQuerySet
@@ -145,6 +146,11 @@ class Order(models.Model):
             models.Index(fields=["twap"], condition=Q(twap__isnull=False), name="order_twap"),
             models.Index(
                 fields=["coin_type", "side"], condition=Q(status__in=values(RESTING)), name="order_resting"
+            ),
+            models.Index(
+                Upper(Trim("venue_order_id")),
+                condition=Q(venue_order_id__isnull=False),
+                name="order_venue_name",
             ),
         )
         constraints = (

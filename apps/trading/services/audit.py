@@ -7,13 +7,15 @@ heads somewhere else.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from apps.trading.invariant import Breach
 from apps.trading.models.event import TEXT
 
+CHAIN = "chain"
 NO_ACCOUNT = 0
 ROWS_AT_ONCE = 500
 CHAINS = """
@@ -27,6 +29,25 @@ WALK = f"""
     FROM trading_event e WHERE coalesce(e.account_id, 0) = %(chain)s ORDER BY coalesce(e.account_id, 0), e.seq, e.id
 """  # noqa: S608 - constants only
 HEAD = "SELECT seq FROM trading_chain WHERE id = %(chain)s"
+# Each event beside the one before it; without that, the last one that there is.
+LINKS = f"""
+    SELECT e.id, e.account_id, e.order_id, e.seq, e.digest, {TEXT.format("e").strip()}, before.seq, before.digest
+    FROM trading_event e LEFT JOIN LATERAL (
+        SELECT seq, digest FROM trading_event
+        WHERE coalesce(account_id, 0) = coalesce(e.account_id, 0) AND seq <= e.seq AND id <> e.id
+        ORDER BY coalesce(account_id, 0) DESC, seq DESC LIMIT 1) AS before ON true
+    WHERE e.id = ANY(%(ids)s::bigint[]) ORDER BY e.id
+"""  # noqa: S608 - constants only
+HEADS = """
+    SELECT known.id, last.seq, last.digest, head.seq, head.digest
+    FROM (SELECT 0 AS id UNION SELECT id FROM trading_account UNION SELECT id FROM trading_chain) AS known
+    LEFT JOIN trading_chain head ON head.id = known.id
+    LEFT JOIN LATERAL (
+        SELECT seq, digest FROM trading_event WHERE coalesce(account_id, 0) = known.id
+        ORDER BY coalesce(account_id, 0) DESC, seq DESC LIMIT 1) AS last ON true
+    WHERE (coalesce(last.seq, 0), coalesce(last.digest, '')) <> (coalesce(head.seq, 0), coalesce(head.digest, ''))
+       OR (head.id IS NULL) <> (last.seq IS NULL)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +75,35 @@ def verify_chains(account_id: int | None = None) -> Iterator[Verified]:
         yield _verify(chain)
 
 
+def verify_links(event_ids: Sequence[int]) -> list[Breach]:
+    """Hash these events again, each after the one before it, and give those that do not follow from it."""
+    with connection.cursor() as cursor:
+        cursor.execute(LINKS, {"ids": list(event_ids)})
+        rows = cursor.fetchall()
+    found = []
+    for row_id, account_id, order_id, seq, digest, text, seq_before, digest_before in rows:
+        fault = _fault(row_id, seq, seq_before or 0)
+        if not fault and digest != _digest(digest_before or "", text):
+            fault = _edited(row_id, seq, seq - 1)
+        if fault:
+            found.append(Breach(CHAIN, account_id, order_id, fault, f"event:{row_id}"))
+    return found
+
+
+def verify_heads() -> list[Breach]:
+    """Compare each chain's head with its last event; cheap, whatever its length."""
+    with connection.cursor() as cursor:
+        cursor.execute(HEADS)
+        rows = cursor.fetchall()
+    return [
+        Breach(
+            CHAIN, chain if chain != NO_ACCOUNT else None, None,
+            _head_fault(seq or 0, digest or "", None if head_seq is None else (head_seq, head_digest)), "head",
+        )
+        for chain, seq, digest, head_seq, head_digest in rows
+    ]  # fmt: skip
+
+
 def _verify(chain: int) -> Verified:
     seq, digest = 0, ""
     head: tuple[int, str | None] | None
@@ -65,14 +115,21 @@ def _verify(chain: int) -> Verified:
             head = None if head_seq is None else (head_seq, head_digest)
             if fault := _fault(row_id, row_seq, seq):
                 return Verified(chain, seq, digest, fault)
-            expected = hashlib.sha256((digest + text).encode()).hexdigest()
-            if row_digest != expected:
-                return Verified(chain, seq, digest, (
-                    f"event {row_id} (seq {row_seq}) is not what was recorded after seq {seq}: it was edited,"
-                    " or events were reordered or put in"
-                ))  # fmt: skip
+            if row_digest != _digest(digest, text):
+                return Verified(chain, seq, digest, _edited(row_id, row_seq, seq))
             seq, digest = row_seq, row_digest
     return Verified(chain, seq, digest, _head_fault(seq, digest, head))
+
+
+def _digest(before: str, text: str) -> str:
+    return hashlib.sha256((before + text).encode()).hexdigest()
+
+
+def _edited(row_id: int, row_seq: int, seq: int) -> str:
+    return (
+        f"event {row_id} (seq {row_seq}) is not what was recorded after seq {seq}: it was edited,"
+        " or events were reordered or put in"
+    )
 
 
 def _rows(chain: int) -> Iterator[tuple[int, int, str, str, int | None, str | None]]:

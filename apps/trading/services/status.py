@@ -52,6 +52,20 @@ def reduce_only(
         )  # fmt: skip
 
 
+def reduce_only_without_trail(
+    account: Account, *, at: datetime, actor: str, reason: str, inputs: dict[str, Any]
+) -> None:
+    """Let the locked account only sell although its chain of events takes no more; those of no account keep it."""
+    before, account.status, account.status_reason = account.status, Account.Status.REDUCE_ONLY, reason[:200]
+    account.reduce_only_until = None
+    account.save(update_fields=["status", "status_reason", "reduce_only_until"])
+    Event.objects.create(
+        account=None, type="account.moved", from_status=before, to_status=account.status, at=at, actor=actor,
+        reason=reason[:300], inputs=inputs | {"account": account.pk},
+    )  # fmt: skip
+    log.warning("account.moved", account_id=account.pk, status=account.status, reason=reason)
+
+
 def end_bad_day(account: Account, now: datetime) -> None:
     """Let the locked account buy again when the day that it lost too much on is over."""
     if account.reduce_only_until and account.reduce_only_until <= now:
