@@ -9,6 +9,11 @@ worker() {
     exec python -m celery --quiet -A ohmycoins worker -l WARNING -Q "$queues" -n "$name@%h" --prefetch-multiplier 1 "$@"
 }
 
+# What an earlier run of this container was counting; other containers count in the same place.
+if [ -d "${PROMETHEUS_MULTIPROC_DIR:-}" ]; then
+    find "$PROMETHEUS_MULTIPROC_DIR" -name "*_$(hostname)-*.db" -delete
+fi
+
 role=${1:-web}
 case "$role" in
     web)

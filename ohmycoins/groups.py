@@ -48,6 +48,7 @@ VIEW_ALL = [
     "monitoring.view_protection",
     "monitoring.view_round",
     "monitoring.view_metricsmark",
+    "monitoring.view_metrics",
     "trading.view_brake",
     "django_celery_beat.view_periodictask",
 ]

@@ -12,6 +12,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from ohmycoins.core import clock, seams
 from ohmycoins.core.frequency import CRON_FIELDS, parse
+from ohmycoins.core.queues import queues
 
 LONG_AGO = timedelta(days=366)  # a row that never ran is due at once, whatever its period
 
@@ -27,6 +28,8 @@ class Entry:
     schedule: str
     args: list[str] = field(default_factory=list)
     queue: str | None = None
+    expires: int | None = None
+    """After how many seconds a message is stale; without it, after its period."""
 
 
 FIXED = (
@@ -46,12 +49,17 @@ FIXED = (
 
 
 def entries() -> list[Entry]:
-    """Give every entry: the fixed ones, and one for each collector."""
+    """Give every entry: the fixed ones, one for each collector, and one for each queue."""
     collectors = [
         Entry(f"ledgers.collect:{slug}", "ledgers.collect", collector.schedule, [slug])
         for slug, collector in seams.load("COLLECTORS").items()
     ]
-    return [*FIXED, *collectors]
+    pulses = [
+        # As long as its queue is not down for it: one that waits says how old the queue is.
+        Entry(f"monitoring.pulse:{name}", "monitoring.pulse", "interval:10:seconds", [name], name, expires=60)
+        for name in queues()
+    ]
+    return [*FIXED, *collectors, *pulses]
 
 
 def sync_schedules() -> list[str]:
@@ -62,8 +70,8 @@ def sync_schedules() -> list[str]:
         when, seconds = _when(entry.schedule)
         # A message that waits longer than its period would only pile up behind the next one.
         PeriodicTask.objects.create(
-            name=entry.name, task=entry.task, args=json.dumps(entry.args), expire_seconds=seconds,
-            last_run_at=clock.now() - LONG_AGO, **when,
+            name=entry.name, task=entry.task, args=json.dumps(entry.args), queue=entry.queue,
+            expire_seconds=entry.expires or seconds, last_run_at=clock.now() - LONG_AGO, **when,
         )  # fmt: skip
     return [entry.name for entry in missing]
 

@@ -1,6 +1,7 @@
 """Settings, read once from the environment (`env.py`); safe by default. See `.env.template`."""
 
 import logging
+import os
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
     "apps.monitoring",
 ]
 MIDDLEWARE = [
+    "apps.monitoring.metrics.http.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -359,6 +361,18 @@ OMC_INVARIANTS_SECONDS = env.float("OMC_INVARIANTS_SECONDS", default=1.0)
 OMC_KEEP_CHECKS_DAYS = env.int("OMC_KEEP_CHECKS_DAYS", default=400)
 # Hosts and networks that alerts may be sent to although they are not on the public internet.
 OMC_ALERT_HOSTS = env.list("OMC_ALERT_HOSTS", default=[])
+
+# Watching it ----------------------------------------------------------------------------------------
+
+# Who brings it as a bearer token may read /metrics, as may users with the permission; empty: nobody else.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Where each process keeps what it counts, for whichever is asked for all; prometheus_client reads the variable.
+METRICS_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="") or str(LAYOUT.metrics)
+os.makedirs(METRICS_DIR, exist_ok=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR
+PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
+# Where errors are reported to, without what the code or the caller held; empty: nowhere.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
 
 # The admin ------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Route everything: the API, the admin, health."""
+"""Route everything: the API, the admin, health and metrics."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -11,8 +11,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("ohmycoins.api")),
     path("api-auth/", include("rest_framework.urls")),
-    re_path(r"^health(?:/ready)?/?$", monitoring.ready),
-    re_path(r"^health/live/?$", monitoring.live),
+    re_path(r"^health(?:/ready)?/?$", monitoring.ready, name="health"),
+    re_path(r"^health/live/?$", monitoring.live, name="live"),
+    re_path(r"^metrics/?$", monitoring.MetricsView.as_view(), name="metrics"),
 ]
 
 handler400 = "ohmycoins.core.api.errors.bad_request"

@@ -1,6 +1,7 @@
 """Ask each part whether it is alive; every probe answers within about a second."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import redis
 from celery import current_app
@@ -9,10 +10,14 @@ from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError
 
 from apps.monitoring.beat import ROLE, STALE_AFTER
-from apps.monitoring.services import heartbeat
-from ohmycoins.core import clock
+from apps.monitoring.models import Alert, QualityCheck, Type
+from apps.monitoring.services import collectors, heartbeat, pulse
+from ohmycoins.core import clock, queues
 
 PING_SECONDS = 1.0
+ROUND_LATE_AFTER = timedelta(minutes=15)
+"""Two rounds of five minutes may be missed."""
+NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +26,27 @@ class State:
 
     ok: bool
     detail: str
+    required: bool = True
+    """Whether nothing works without it; else it is degraded rather than down."""
+
+
+UNASKED = "unknown: what it is asked through is down"
 
 
 def probe_all() -> dict[str, State]:
-    """Probe the database, the broker, a worker and beat. A part that cannot be asked is not alive."""
+    """Probe servers, a worker, beat and each queue, and say how the data does. A part that cannot be asked is not alive."""
     states = {"database": probe_database(), "broker": probe_broker()}
-    unasked = State(ok=False, detail="unknown: what it is asked through is down")
-    states["worker"] = probe_worker() if states["broker"].ok else unasked
-    states["beat"] = probe_beat() if states["database"].ok else unasked
-    return states
+    states["worker"] = probe_worker() if states["broker"].ok else State(ok=False, detail=UNASKED)
+    if states["database"].ok:
+        return states | {"beat": probe_beat()} | probe_queues() | probe_data()
+    states["beat"] = State(ok=False, detail=UNASKED)
+    states |= {
+        heartbeat.QUEUE + queue: State(ok=False, detail=UNASKED, required=queue not in queues.OPTIONAL)
+        for queue in queues.queues()
+    }
+    return states | {
+        name: State(ok=False, detail=UNASKED, required=False) for name in ("collectors", "quality")
+    }
 
 
 def probe_database() -> State:
@@ -77,5 +94,57 @@ def probe_beat() -> State:
     return State(ok=age < STALE_AFTER, detail=f"last tick {max(age.total_seconds(), 0):.0f} s ago")
 
 
-def _silent(error: Exception) -> State:
-    return State(ok=False, detail=f"not answering ({type(error).__name__})")
+def probe_queues() -> dict[str, State]:
+    """Say by queue when the newest pulse was sent that came through it."""
+    names = {queue: heartbeat.QUEUE + queue for queue in queues.queues()}
+    try:
+        ages = heartbeat.queue_ages(now=clock.now())
+    except (DatabaseError, InterfaceError) as error:
+        return {name: _silent(error, required=queue not in queues.OPTIONAL) for queue, name in names.items()}
+    return {name: _queue(queue, ages.get(queue)) for queue, name in names.items()}
+
+
+def _queue(queue: str, age: timedelta | None) -> State:
+    required = queue not in queues.OPTIONAL
+    if age is None:
+        return State(ok=False, detail="nothing has come through it yet", required=required)
+    said = f"what came through last was {max(age.total_seconds(), 0):.0f} s old"
+    return State(ok=age < pulse.STALE_AFTER, detail=said, required=required)
+
+
+def probe_data() -> dict[str, State]:
+    """Say how collectors and the quality of the data do, for information: neither is ever down."""
+    found = {}
+    for name, probe in (("collectors", _collectors), ("quality", _quality)):
+        try:
+            found[name] = probe()
+        except (DatabaseError, InterfaceError) as error:
+            found[name] = _silent(error, required=False)
+    return found
+
+
+def _collectors() -> State:
+    health = {name: does.health for name, does in collectors.doing(clock.now()).items()}
+    bad = [f"{name} {word}" for name, word in health.items() if word in collectors.SEVERITIES]
+    healthy = f"{list(health.values()).count('healthy')} of {len(health)} healthy"
+    return State(ok=not bad, detail="; ".join([healthy, *bad]), required=False)
+
+
+def _quality() -> State:
+    """Judge by the last round: what it measured, and which of its findings about quality stand."""
+    check = QualityCheck.objects.first()
+    if check is None:
+        return State(ok=False, detail="not measured yet", required=False)
+    age = clock.now() - check.checked_at
+    if age > ROUND_LATE_AFTER:
+        return State(ok=False, detail=f"last measured {age.total_seconds() / 60:.0f} min ago", required=False)
+    standing = Alert.objects.standing().filter(type=Type.QUALITY).order_by("opened_at", "id")
+    keys = list(standing.values_list("key", flat=True)[: NAMED + 1])
+    more = ["and more"] if len(keys) > NAMED else []
+    return State(
+        ok=not keys, detail="; ".join([f"overall {check.overall:.2f}", *keys[:NAMED], *more]), required=False
+    )
+
+
+def _silent(error: Exception, *, required: bool = True) -> State:
+    return State(ok=False, detail=f"not answering ({type(error).__name__})", required=required)

@@ -1,10 +1,14 @@
 """Let Celery look whether all is as it must be, and tell who wants to hear of it."""
 
+from typing import Any
+
 from celery import shared_task
 from django.conf import settings
 
 from apps.monitoring.services.forgetting import forget_checks
 from apps.monitoring.services.deliveries import deliver_due
+from apps.monitoring.metrics import tasks as counted  # noqa: F401 - it listens to what workers do
+from apps.monitoring.services import pulse as pulses
 from apps.monitoring.services.watch import watch as watch_all
 from ohmycoins.core import clock
 
@@ -25,3 +29,9 @@ def forget() -> None:
 def deliver() -> None:
     """Send the messages about alerts that are due."""
     deliver_due()
+
+
+@shared_task(name=pulses.TASK, bind=True)
+def pulse(self: Any, queue: str) -> None:
+    """Note that this came through the queue, and when it was put in."""
+    pulses.note(queue, holder=str(self.request.hostname), sent_at=self.request.get(pulses.SENT_AT))

@@ -38,6 +38,11 @@ class Layout:
         return self.data / "logs"
 
     @property
+    def metrics(self) -> Path:
+        """Hold what each process counts (`apps.monitoring.metrics`)."""
+        return self.data / "metrics"
+
+    @property
     def postgres(self) -> Path:
         return self.home / "pg"
 

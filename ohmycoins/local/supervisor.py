@@ -152,6 +152,7 @@ class Supervisor:
         if self.demo:
             self._start_sandbox()
             self._seed()
+        self._count_anew()
         python = [sys.executable, "-m"]
         celery = [*python, "celery", "--quiet", "-A", "ohmycoins"]
         for name, options in WORKERS.items():
@@ -206,6 +207,13 @@ class Supervisor:
             subprocess.run(
                 [sys.executable, "manage.py", "connect_sandbox"], check=False, cwd=environment.BASE_DIR
             )
+
+    def _count_anew(self) -> None:
+        """Have the processes count in files of this run alone; those of earlier ones are all gone (the lock)."""
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.layout.metrics)
+        self.layout.metrics.mkdir(exist_ok=True)
+        for file in self.layout.metrics.glob("*.db"):
+            file.unlink()
 
     def _seed(self) -> None:
         """Load the past that the sandbox goes on from, unless it is there; in a process that ends."""

@@ -1,5 +1,5 @@
 """Show operators what is watched, what was found, and who was told."""
 
-from apps.monitoring.admin import alerts, incidents, quality, schedule
+from apps.monitoring.admin import alerts, incidents, quality, rounds, schedule
 
-__all__ = ["alerts", "incidents", "quality", "schedule"]
+__all__ = ["alerts", "incidents", "quality", "rounds", "schedule"]

@@ -1,12 +1,14 @@
 """Route `/monitoring`."""
 
-from apps.monitoring.api import alert_views, quality_views
+from apps.monitoring.api import alert_views, collector_views, quality_views
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
     route("monitoring/quality", quality_views.QualityView),
     route("monitoring/quality/history", quality_views.QualityHistoryView),
     route("monitoring/coverage", quality_views.CoverageView),
+    route("monitoring/metrics", collector_views.CollectorMetricsView),
+    route("monitoring/metrics/reset", collector_views.ResetMetricsView),
     route("monitoring/alerts", alert_views.AlertsView),
     route("monitoring/alert-rules", alert_views.AlertRulesView),
     route(f"monitoring/alert-rules/{ID}", alert_views.AlertRuleView),

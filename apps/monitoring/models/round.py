@@ -17,6 +17,7 @@ class Round(models.Model):
 
     class Meta:
         ordering = ("-started_at",)
+        permissions = (("view_metrics", "Can read /metrics"),)
 
     def __str__(self) -> str:
         return f"{self.started_at:%Y-%m-%d %H:%M:%S}: {self.took_ms} ms"

@@ -10,11 +10,14 @@ from django.test import Client
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from apps.ledgers.tests.factories import make_run, make_source
 from apps.monitoring import probes
 from apps.monitoring.beat import GuardedScheduler
-from apps.monitoring.models import Heartbeat
+from apps.monitoring.findings import Finding
+from apps.monitoring.models import Heartbeat, QualityCheck
 from apps.monitoring.probes import State
 from apps.monitoring.services import heartbeat
+from apps.monitoring.services.alerts import reconcile
 from ohmycoins.celery import app
 from ohmycoins.core import clock as system_clock
 
@@ -26,8 +29,15 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "probe_worker", lambda: State(ok=True, detail="one answers"))
 
 
-def beat(seconds_ago: int = 0) -> None:
-    Heartbeat.objects.create(name="beat", holder="x", at=system_clock.now() - timedelta(seconds=seconds_ago))
+QUEUES = ("collect", "decisions", "default", "orders", "lab")
+
+
+def beat(seconds_ago: int = 0, **queues: int | None) -> None:
+    """Let beat and the queues have lived so many seconds ago (0; None: never)."""
+    ages = {"beat": seconds_ago} | {f"queue:{name}": queues.get(name, 0) for name in QUEUES}
+    for name, age in ages.items():
+        if age is not None:
+            Heartbeat.objects.create(name=name, holder="x", at=system_clock.now() - timedelta(seconds=age))
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/", "/health/ready"])
@@ -36,8 +46,91 @@ def test_everything_alive_is_200(client: Client, worker: None, path: str) -> Non
     answer = client.get(path)
     assert answer.status_code == 200
     assert {name: part["status"] for name, part in answer.json()["checks"].items()} == {
-        "database": "ok", "broker": "ok", "worker": "ok", "beat": "ok",
+        "database": "ok", "broker": "ok", "worker": "ok", "beat": "ok", "queue:collect": "ok", "queue:decisions": "ok",
+        "queue:default": "ok", "queue:orders": "ok", "queue:lab": "ok", "collectors": "ok", "quality": "degraded",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("queue", ["orders", "decisions", "collect", "default"])
+@pytest.mark.parametrize(("age", "status", "word"), [(59, 200, "ok"), (60, 503, "down"), (None, 503, "down")])
+def test_queue_that_nothing_came_out_of_for_a_minute_is_down(
+    client: Client, worker: None, clock: Any, queue: str, age: int | None, status: int, word: str
+) -> None:
+    beat(**{queue: age})
+    answer = client.get("/health")
+    said = "nothing has come through it yet" if age is None else f"what came through last was {age} s old"
+    assert answer.status_code == status
+    assert answer.json()["checks"][f"queue:{queue}"] == {"status": word, "detail": said}
+
+
+def test_lab_that_stands_still_is_degraded_and_nothing_is_down(client: Client, worker: None) -> None:
+    beat(lab=600)
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert answer.json()["checks"]["queue:lab"]["status"] == "degraded"
+
+
+def test_collector_that_fails_shows_is_no_reason_to_be_down_and_comes_back(
+    client: Client, worker: None, clock: Any
+) -> None:
+    beat()
+    make_run(status="failed", error="HTTP 500")
+    make_run(source=make_source("news_rss", "human"))
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    assert answer.json()["checks"]["collectors"] == {
+        "status": "degraded", "detail": "1 of 2 healthy; coinspot_prices failing",
+    }  # fmt: skip
+    clock.shift(1)
+    for _ in range(19):
+        make_run()
+    assert client.get("/health").json()["checks"]["collectors"] == {
+        "status": "ok",
+        "detail": "2 of 2 healthy",
+    }
+
+
+def measured(overall: float, seconds_ago: int = 0) -> None:
+    QualityCheck.objects.create(
+        checked_at=system_clock.now() - timedelta(seconds=seconds_ago), overall=overall, completeness=1, timeliness=1,
+        accuracy=1, ledgers={},
+    )  # fmt: skip
+
+
+def test_what_a_round_finds_about_quality_shows_until_a_round_finds_it_gone(
+    client: Client, worker: None, clock: Any
+) -> None:
+    beat()
+    measured(0.93)
+    frozen = Finding(
+        type="quality", key="frozen:coinspot_prices", severity="medium", message="It stands still."
+    )
+    reconcile(("quality",), [frozen], now=system_clock.now())
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    assert answer.json()["checks"]["quality"] == {
+        "status": "degraded", "detail": "overall 0.93; frozen:coinspot_prices",
+    }  # fmt: skip
+    reconcile(("quality",), [], now=system_clock.now())
+    assert client.get("/health").json()["checks"]["quality"] == {"status": "ok", "detail": "overall 0.93"}
+
+
+@pytest.mark.parametrize(("minutes", "word"), [(15, "ok"), (16, "degraded")])
+def test_quality_that_was_not_measured_lately_is_not_vouched_for(
+    client: Client, worker: None, clock: Any, minutes: int, word: str
+) -> None:
+    measured(1.0, minutes * 60)
+    assert client.get("/health").json()["checks"]["quality"]["status"] == word
+
+
+def test_health_asks_the_database_eight_questions(
+    client: Client, worker: None, django_assert_num_queries: Any
+) -> None:
+    beat()
+    measured(1.0)
+    make_run()
+    with django_assert_num_queries(8):
+        client.get("/health")
 
 
 def test_no_worker_is_503_and_named(client: Client) -> None:
@@ -91,8 +184,10 @@ def test_a_database_lost_between_two_questions_is_named(
         raise InterfaceError
 
     monkeypatch.setattr(heartbeat, "age", age)
+    monkeypatch.setattr(heartbeat, "queue_ages", age)
     checks = client.get("/health").json()["checks"]
     assert checks["beat"] == {"status": "down", "detail": "not answering (InterfaceError)"}
+    assert checks["queue:orders"]["status"] == "down"
     assert checks["database"]["status"] == "ok"
 
 
@@ -105,7 +200,16 @@ def test_database_down_is_named(client: Client, worker: None, monkeypatch: pytes
     answer = client.get("/health")
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"]["status"] == "down"
-    assert answer.json()["checks"]["beat"]["status"] == "down"
+    words = {name: part["status"] for name, part in answer.json()["checks"].items()}
+    assert words.pop("broker") == words.pop("worker") == "ok"
+    assert {name for name, word in words.items() if word == "degraded"} == {
+        "queue:lab",
+        "collectors",
+        "quality",
+    }
+    assert {name for name, word in words.items() if word == "down"} == {
+        "database", "beat", "queue:orders", "queue:decisions", "queue:collect", "queue:default",
+    }  # fmt: skip
 
 
 def test_live_asks_nobody(client: Client) -> None:

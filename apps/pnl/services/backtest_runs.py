@@ -20,7 +20,6 @@ from apps.pnl.backtests.engine import Engine, RuleFailed
 from apps.pnl.backtests.plan import Plan
 from apps.pnl.backtests.results import curve_of, metrics_of
 from apps.pnl.backtests.state import State
-from apps.pnl.backtests.tape import Tape, tops_of
 from apps.pnl.models import Backtest, BacktestTrade
 from apps.pnl.services.backtest_grounds import tell
 from apps.pnl.services.backtests import nudge, plan_of
@@ -115,6 +114,8 @@ def _open(backtest: Backtest) -> tuple[dict[str, int], Engine]:
     plan = plan_of(backtest, risk_free_rate=settings.PNL_RISK_FREE_RATE)
     if code_digest(type(plan.rule)) != backtest.code_digest:
         raise Stopped(f"the code of {backtest.slug} changed after it was asked for: ask for another backtest")
+    from apps.pnl.backtests.tape import Tape  # numpy, which workers without a backtest need not hold
+
     kept = backtest.checkpoint
     if kept is None:
         tops, state = _tops(plan), None
@@ -127,6 +128,8 @@ def _open(backtest: Backtest) -> tuple[dict[str, int], Engine]:
 @transaction.atomic
 def _tops(plan: Plan) -> dict[str, int]:
     """Note up to where the ledgers count, while nobody writes: a row below that could else still come, as of a backfill."""
+    from apps.pnl.backtests.tape import tops_of
+
     settle(clock.now(), sources=tuple(seams.load("COLLECTORS")))
     return tops_of(plan)
 
