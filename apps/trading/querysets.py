@@ -226,3 +226,22 @@ class BrakeQuerySet(QuerySet["Brake"]):
     def engaged(self, now: datetime) -> Self:
         """Keep those that hold back purchases now."""
         return self.filter(released_at=None).filter(Q(until=None) | Q(until__gt=now))
+
+    def over(self, now: datetime) -> Self:
+        """Keep those that hold back nothing any more."""
+        return self.filter(Q(released_at__isnull=False) | Q(until__lte=now))
+
+    def overdue(self, now: datetime) -> Self:
+        """Keep those whose time is over, which nobody wrote down yet."""
+        return self.filter(released_at=None, until__lte=now)
+
+    def on(self, account: Account) -> Self:
+        """Keep those that can match an order of the account."""
+        whose = Q(user=None) | Q(user=account.user_id)
+        return self.filter(whose, Q(account=None) | Q(account=account))
+
+    def seen_by(self, user: Any) -> Self:
+        """Keep what is on the user's own trading or on everybody's; all for who may view or release all."""
+        if user.has_perm("trading.view_brake") or user.has_perm("trading.change_stop"):
+            return self
+        return self.filter(Q(user=user) | Q(account__user=user) | Q(user=None, account=None))

@@ -71,6 +71,15 @@ class Bounds:
     max_order_aud: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BrakeView:
+    """A brake that holds back an order's purchase: what engaged it, why, and until when (None: until released)."""
+
+    kind: str
+    reason: str
+    until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How an account stands towards one order, with everything that is in flight counted.
@@ -81,6 +90,8 @@ class Standing:
     stop: str = "active"
     """The emergency stop that applies: active, reduce_only or halted."""
     stop_scope: str = "global"
+    brakes: tuple[BrakeView, ...] = ()
+    """What lets the order only sell until it ends by itself or is released, oldest first."""
     status: str = "active"
     """The account's."""
     status_reason: str = ""

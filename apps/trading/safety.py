@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
-from apps.trading.records import BUY, LIMIT, Denial, Quote, Sizing, Standing, Ticket
+from apps.trading.records import BUY, LIMIT, BrakeView, Denial, Quote, Sizing, Standing, Ticket
 from ohmycoins.core.money import AUD_STEP, QUANTITY_STEP, ZERO, floor_quantity, plain, round_aud
 
 # A market order is a limit order that crosses the spread, but no further than this.
@@ -106,6 +106,8 @@ def _permission(buying: bool, coin: str, standing: Standing) -> Iterator[Denial]
     if standing.status == "reduce_only" and buying:
         why = f" ({standing.status_reason})" if standing.status_reason else ""
         yield Denial("ACCOUNT_REDUCE_ONLY", f"The account may only sell{why}.")
+    if buying:
+        yield from map(_braked, standing.brakes)
     if standing.deployment_status != "active" and buying:
         yield Denial(
             "DEPLOYMENT_NOT_ACTIVE",
@@ -117,6 +119,14 @@ def _permission(buying: bool, coin: str, standing: Standing) -> Iterator[Denial]
         yield Denial(
             "REVIEW_PENDING", f"What became of another order for {coin} is for a person to say first."
         )
+
+
+def _braked(brake: BrakeView) -> Denial:
+    until = f" until {brake.until:%Y-%m-%d %H:%M:%S} UTC" if brake.until else ""
+    return Denial(
+        "BRAKED", f"A brake ({brake.kind}) lets this only sell{until}: {brake.reason}",
+        limit=brake.kind, value=brake.until.isoformat() if brake.until else None,
+    )  # fmt: skip
 
 
 def check_funds(ticket: Ticket, sizing: Sizing, standing: Standing) -> tuple[Denial, ...]:

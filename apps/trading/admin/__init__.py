@@ -3,6 +3,7 @@
 from apps.trading.admin import (
     accounts,
     algorithms,
+    brakes,
     control,
     credentials,
     decisions,
@@ -15,6 +16,7 @@ from apps.trading.admin import (
 __all__ = [
     "accounts",
     "algorithms",
+    "brakes",
     "control",
     "credentials",
     "decisions",

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.api.auth import signed_in
 from apps.accounts.models import User
+from apps.trading.api.brake_serializers import BrakeSerializer
 from apps.trading.api.serializers import AccountSerializer
 from apps.trading.api.views import ACCOUNT, account_named, account_param
 from apps.trading.models import Account
@@ -66,6 +67,7 @@ class SafetyView(APIView):
             {
                 "account": serializers.IntegerField(), "status": serializers.CharField(),
                 "status_reason": serializers.CharField(), "stop": serializers.DictField(),
+                "brakes": BrakeSerializer(many=True),
                 "equity_aud": PlainDecimalField(), "day_start_equity_aud": PlainDecimalField(),
                 "day_loss_aud": PlainDecimalField(), "limits": LimitsSerializer(),
                 "positions": serializers.ListField(), "algorithms": serializers.ListField(),
@@ -150,6 +152,7 @@ def _as_json(account: Account, usage: Usage) -> dict[str, Any]:
         "status": account.status,
         "status_reason": account.status_reason,
         "stop": {"state": usage.stop.state, "scope": usage.stop.scope},
+        "brakes": BrakeSerializer(usage.brakes, many=True).data,
         "equity_aud": plain(equity),
         "day_start_equity_aud": plain(usage.day_start_aud),
         "day_loss_aud": plain(usage.day_loss_aud),

@@ -3,6 +3,7 @@
 from apps.trading.api import (
     algorithm_views,
     audit_views,
+    brake_views,
     control_views,
     credential_views,
     deployment_views,
@@ -23,6 +24,8 @@ urlpatterns = [
     route(f"floor/accounts/{ID}/restore", safety_views.RestoreView),
     route("floor/safety", safety_views.SafetyView),
     route("floor/safety/limits", safety_views.LimitsView),
+    route("floor/brakes", brake_views.BrakesView),
+    route(f"floor/brakes/{ID}/release", brake_views.BrakeReleaseView),
     route("floor/emergency-stop", control_views.EmergencyStopView),
     route("floor/emergency-stop/activate", control_views.EmergencyStopActivateView),
     route("floor/emergency-stop/clear", control_views.EmergencyStopClearView),

@@ -1,5 +1,6 @@
 """Brakes: what lets orders only sell, by itself, until its cause is gone."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -42,7 +43,10 @@ class Brake(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=["until", "id"], condition=Q(released_at=None), name="brake_engaged"),)
+        indexes = (
+            models.Index(fields=["until", "id"], condition=Q(released_at=None), name="brake_engaged"),
+            models.Index(fields=["kind", "cause"], name="brake_cause"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["kind", "cause"], condition=Q(released_at=None), name="brake_once_a_cause"
@@ -54,3 +58,7 @@ class Brake(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.reason}"
+
+    def is_engaged(self, now: datetime) -> bool:
+        """Tell whether it holds back purchases."""
+        return self.released_at is None and (self.until is None or self.until > now)

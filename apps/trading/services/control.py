@@ -1,15 +1,17 @@
 """Hold trading back: the emergency stop's rows, and the gate that makes a stop final once it is committed.
 
 The gate is an advisory lock. Whoever accepts or claims an order holds it shared, from before it reads the
-stops until it commits; whoever changes a stop holds it alone. So when a stop is committed, everything
+stops until it commits; whoever changes a stop, or engages a brake, holds it alone. So when either is committed, everything
 that did not see it is committed too, and everything later sees it. `FOR SHARE` on the stops' rows would
 not do: a scope that was never stopped has no row to lock, every order would write to the one global row,
 and readers keep passing a writer that waits, where an advisory lock makes them queue behind it.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
 from django.db import OperationalError, connection, transaction
@@ -17,7 +19,7 @@ from django.db.models import Q, QuerySet
 
 from apps.accounts.models import User
 from apps.trading.models import Account, Event, Stop
-from apps.trading.records import SELL
+from apps.trading.records import SELL, BrakeView
 from apps.trading.services.activation import NotPermitted
 from apps.trading.services.scopes import PERMISSION, Key, key_of, may_stop_all, read_key
 from ohmycoins.core import clock
@@ -25,6 +27,8 @@ from ohmycoins.core.errors import Conflict, Invalid, Unavailable
 from ohmycoins.core.locks import advisory_lock
 
 log = structlog.get_logger(__name__)
+
+Changed = TypeVar("Changed")
 
 GATE = "trading.stop"
 UNREADABLE = "unreadable"
@@ -37,15 +41,19 @@ LONGEST_REASON = 300
 PATIENCE_SECONDS = 30.0
 LOCK_TIMEOUT, DEADLOCK = "55P03", "40P01"  # PostgreSQL, appendix A
 
-# The rows that apply to an order, and those of which nobody can say to what they apply.
-STANDING = """
-    SELECT CASE WHEN readable THEN state ELSE 'unreadable' END, scope, target
+# The stops that apply to an order, those of which nobody can say to what they apply, and the brakes: one query, since
+# every order pays for it. Of a brake, `scope` is its kind and `target` its reason.
+MOST_NAMED = 10
+BRAKE = "brake"
+STANDING = f"""
+    SELECT CASE WHEN readable THEN state ELSE 'unreadable' END, scope, target, NULL::timestamptz,
+        array_position(ARRAY['global', 'user', 'account', 'algorithm', 'coin'], scope::text) AS place, user_id, id
     FROM trading_stop, LATERAL (SELECT coalesce(CASE scope
         WHEN 'global' THEN target = '' AND user_id IS NULL
         WHEN 'user' THEN target = '' AND user_id IS NOT NULL
-        WHEN 'account' THEN target ~ '^[1-9][0-9]{0,18}$'
-        WHEN 'algorithm' THEN target ~ '^[1-9][0-9]{0,18}$'
-        WHEN 'coin' THEN target ~ '^[A-Z0-9]{1,20}$'
+        WHEN 'account' THEN target ~ '^[1-9][0-9]{{0,18}}$'
+        WHEN 'algorithm' THEN target ~ '^[1-9][0-9]{{0,18}}$'
+        WHEN 'coin' THEN target ~ '^[A-Z0-9]{{1,20}}$'
     END, false) AS readable) AS its
     WHERE scope = 'global' OR (state <> 'active' AND (
         NOT readable
@@ -54,49 +62,70 @@ STANDING = """
         OR (scope = 'algorithm' AND target = %(algorithm)s AND (user_id IS NULL OR user_id = %(user)s))
         OR (scope = 'coin' AND target = %(coin)s AND (user_id IS NULL OR user_id = %(user)s))
     ))
-    ORDER BY array_position(ARRAY['global', 'user', 'account', 'algorithm', 'coin'], scope::text), user_id, id
-"""
+    UNION ALL (
+        SELECT '{BRAKE}', kind, reason, until, {MOST_NAMED}, NULL, id FROM trading_brake
+        WHERE released_at IS NULL AND (until IS NULL OR until > %(now)s)
+          AND (user_id IS NULL OR user_id = %(user)s) AND (account_id IS NULL OR account_id = %(account)s)
+          AND (algorithm_id IS NULL OR algorithm_id = %(algorithm)s) AND (coin_type = '' OR coin_type = %(coin)s)
+        ORDER BY id LIMIT {MOST_NAMED}
+    )
+    ORDER BY place, user_id, id
+"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True, slots=True)
 class StopView:
-    """The strictest stop that applies to an order, and the scope that says so, such as `coin:BTC`."""
+    """The strictest stop that applies to an order, the scope that says so, such as `coin:BTC`, and its brakes."""
 
     state: str
     scope: str
+    brakes: tuple[BrakeView, ...] = ()
 
     def refuses(self, side: str) -> bool:
         """Tell whether orders of this side are held back."""
-        return self.state != ACTIVE and not (self.state == REDUCE_ONLY and side == SELL)
+        if side == SELL:
+            return self.state not in (ACTIVE, REDUCE_ONLY)
+        return self.state != ACTIVE or bool(self.brakes)
+
+    @property
+    def name(self) -> str:
+        """Say in words what holds back."""
+        if self.state == ACTIVE and self.brakes:
+            return f"a brake ({self.brakes[0].kind})"
+        return f"an emergency stop ({self.scope})"
 
 
 def hold_gate() -> None:
-    """Keep stops from changing until the current transaction ends; wait for one that is changing.
+    """Keep stops from changing, and brakes from being engaged, until the current transaction ends; wait for one that is changing.
 
     Taken after the account's row and before stops are read, by all that accepts or claims an order.
     """
     advisory_lock(GATE, shared=True)
 
 
-def standing_stop(*, user_id: int, account_id: int, algorithm_id: int | None, coin_type: str) -> StopView:
-    """Give the strictest stop that applies, in one query; what cannot be read is halted.
+def standing_stop(
+    *, user_id: int, account_id: int, algorithm_id: int | None, coin_type: str, now: datetime
+) -> StopView:
+    """Give the strictest stop that applies, and the oldest ten brakes, in one query; what cannot be read is halted.
 
     Unreadable are: no global row, a state that is not known, a row that does not say to what it applies.
     """
     with connection.cursor() as cursor:
         cursor.execute(STANDING, {
             "user": user_id, "account": str(account_id), "coin": coin_type,
-            "algorithm": None if algorithm_id is None else str(algorithm_id),
+            "algorithm": None if algorithm_id is None else str(algorithm_id), "now": now,
         })  # fmt: skip
         rows = cursor.fetchall()
-    if not any(scope == Stop.Scope.GLOBAL and state != UNREADABLE for state, scope, _ in rows):
-        return StopView(HALTED.value, UNREADABLE)
-    strictest = StopView(ACTIVE.value, Stop.Scope.GLOBAL.value)
-    for state, scope, target in rows:
+    brakes = tuple(BrakeView(kind, reason, until) for what, kind, reason, until, *_ in rows if what == BRAKE)
+    stops = [(state, scope, target) for state, scope, target, *_ in rows if state != BRAKE]
+    if not any(scope == Stop.Scope.GLOBAL and state != UNREADABLE for state, scope, _ in stops):
+        return StopView(HALTED.value, UNREADABLE, brakes)
+    strictest = StopView(ACTIVE.value, Stop.Scope.GLOBAL.value, brakes)
+    for state, scope, target in stops:
         if state not in STRICTNESS:
-            return StopView(HALTED.value, UNREADABLE)
+            return StopView(HALTED.value, UNREADABLE, brakes)
         if STRICTNESS[state] > STRICTNESS[strictest.state]:
-            strictest = StopView(state, f"{scope}:{target}" if target else scope)
+            strictest = StopView(state, f"{scope}:{target}" if target else scope, brakes)
     return strictest
 
 
@@ -136,7 +165,8 @@ def stops_seen_by(user: User) -> QuerySet[Stop]:
 
 def state_for(user: User) -> str:
     """Give the strictest state that everything of the user's is in."""
-    return standing_stop(user_id=user.pk, account_id=0, algorithm_id=None, coin_type="").state
+    now = clock.now()
+    return standing_stop(user_id=user.pk, account_id=0, algorithm_id=None, coin_type="", now=now).state
 
 
 def _checked(reason: str) -> str:
@@ -147,21 +177,33 @@ def _checked(reason: str) -> str:
 
 
 def _change(key: Key, state: Stop.State, reason: str, actor: User | None, inputs: dict[str, Any]) -> Stop:
+    return insist(
+        lambda: _change_once(key, state, reason, actor, inputs),
+        refused=f"The emergency stop of {key.name} was NOT changed",
+        code="STOP_NOT_CHANGED",
+    )
+
+
+def insist(change: Callable[[], Changed], *, refused: str, code: str) -> Changed:
+    """Commit `change`, which takes the gate alone, trying again while orders hold what it needs.
+
+    After 30 s raises Unavailable, which begins with the words `refused`.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             with transaction.atomic(durable=True):
-                return _change_once(key, state, reason, actor, inputs)
+                return change()
         except OperationalError as error:
             if not is_contention(error):
                 raise
             if time.monotonic() >= deadline:
-                log.exception("stop.gate_held", scope=key.name, state=state)
+                log.exception("stop.gate_held", refused=refused)
                 raise Unavailable(
-                    f"The emergency stop of {key.name} was NOT changed: for {PATIENCE_SECONDS:.0f} s orders"
-                    " kept what it needs. Try again.", code="STOP_NOT_CHANGED",
-                ) from error  # fmt: skip
-            log.warning("stop.waiting", scope=key.name, state=state)
+                    f"{refused}: for {PATIENCE_SECONDS:.0f} s orders kept what it needs. Try again.",
+                    code=code,
+                ) from error
+            log.warning("stop.waiting", refused=refused)
 
 
 def is_contention(error: Exception) -> bool:
@@ -172,8 +214,7 @@ def is_contention(error: Exception) -> bool:
 def _change_once(
     key: Key, state: Stop.State, reason: str, actor: User | None, inputs: dict[str, Any]
 ) -> Stop:
-    _lock_accounts(key)
-    advisory_lock(GATE)
+    take_gate(key)
     stop = (
         Stop.objects.select_for_update(no_key=True)
         .filter(scope=key.scope, target=key.target, user=key.user_id)
@@ -224,12 +265,14 @@ def _is_held_by_others(stop: Stop, actor: User) -> bool:
     return False
 
 
-def _lock_accounts(key: Key) -> None:
+def take_gate(key: Key) -> None:
+    """Hold the gate alone until the transaction ends, after the accounts that `key` is about."""
     accounts = Account.objects.locked().order_by("id")
     if key.scope == Stop.Scope.USER:
         list(accounts.filter(user=key.user_id).values_list("pk"))
     elif key.account_id is not None:
         list(accounts.filter(pk=key.account_id).values_list("pk"))
+    advisory_lock(GATE)
 
 
 def actor_name(actor: User | None) -> str:

@@ -149,7 +149,8 @@ def _submit(cleared: Cleared, venue: SimulatedVenue, now: datetime) -> None:
 def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> bool:
     """Fill what the market has reached of an order; put it off, and return false, when that is nothing.
 
-    Under an emergency stop nothing is filled: the sweep is about to cancel the order.
+    Under an emergency stop nothing is filled: the sweep is about to cancel the order. A purchase that a brake
+    holds back goes on resting, and is filled when the brake is gone.
     """
     account = order.account
     stop = standing_stop(
@@ -157,6 +158,7 @@ def _fill_resting(order: Order, venue: SimulatedVenue, now: datetime) -> bool:
         account_id=account.pk,
         algorithm_id=order.algorithm_id,
         coin_type=order.coin_type,
+        now=now,
     )
     if stop.refuses(order.side):
         _await_book(order, now, None)

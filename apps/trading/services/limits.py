@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from django.db import connection, transaction
 
-from apps.trading.models import Account, Event, Limits
+from apps.trading.models import Account, Brake, Event, Limits
 from apps.trading.records import Bounds
+from apps.trading.services.brakes import engaged_on
 from apps.trading.services.control import StopView, standing_stop
 from apps.trading.services.standing import HELD, IN_FLIGHT_VALUES, bounds_of, read_day
 from apps.trading.services.status import end_bad_day
@@ -42,6 +43,8 @@ class Usage:
     """An account's limits beside what they measure; AUD."""
 
     stop: StopView
+    brakes: tuple[Brake, ...]
+    """What lets the account, or one of its coins or algorithms, only sell; oldest first."""
     equity_aud: Decimal
     unpriced: tuple[str, ...]
     day_start_aud: Decimal
@@ -89,7 +92,10 @@ def read_usage(account_id: int) -> Usage:
         rows = [(kind, Exposure(name, value)) for kind, name, value in cursor.fetchall()]
     newest = Limits.objects.filter(account=account).order_by("-id").values_list("set_at", flat=True).first()
     return Usage(
-        stop=standing_stop(user_id=account.user_id, account_id=account.pk, algorithm_id=None, coin_type=""),
+        stop=standing_stop(
+            user_id=account.user_id, account_id=account.pk, algorithm_id=None, coin_type="", now=now
+        ),
+        brakes=tuple(engaged_on(account, now)),
         equity_aud=day.worth.equity_aud, unpriced=tuple(sorted(day.worth.unpriced)), day_start_aud=day.base_aud,
         day_loss_aud=max(day.loss_aud, ZERO), bounds=bounds_of(account), limits_set_at=newest,
         positions=tuple(exposure for kind, exposure in rows if kind == "coin"),

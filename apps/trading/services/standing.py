@@ -207,8 +207,8 @@ def read_standing(
     when it is in flight already. Day and limits are measured for purchases only: sales pass them.
     """
     stop = standing_stop(
-        user_id=account.user_id, account_id=account.pk, algorithm_id=algorithm_id, coin_type=ticket.coin_type
-    )
+        user_id=account.user_id, account_id=account.pk, algorithm_id=algorithm_id, coin_type=ticket.coin_type, now=now
+    )  # fmt: skip
     (held, own, position, book, reserved_aud, reserved, own_reserved, coming, book_coming, in_review) = _row(
         STAKES, account=account.pk, coin=ticket.coin_type, algorithm=algorithm_id,
         in_flight=IN_FLIGHT_VALUES, besides=besides.pk if besides else NO_ORDER,
@@ -217,6 +217,7 @@ def read_standing(
     state: dict[str, Any] = {
         "stop": stop.state,
         "stop_scope": stop.scope,
+        "brakes": stop.brakes,
         "status": account.status,
         "status_reason": account.status_reason,
         "refusal": refusal_of(account),

@@ -111,14 +111,14 @@ def submit(submission: Submission) -> None:
 
 
 def send(submission: Submission) -> Outcome:
-    """Send a claimed order's bytes, unless a stop or its lease is over, and classify the reply."""
+    """Send a claimed order's bytes, unless a stop or a brake came or its lease is over, and classify the reply."""
     account = Account.objects.get(pk=submission.account_id)
     stop = standing_stop(
         user_id=account.user_id, account_id=account.pk, algorithm_id=submission.algorithm_id,
-        coin_type=submission.coin_type,
+        coin_type=submission.coin_type, now=clock.now(),
     )  # fmt: skip
     if stop.refuses(submission.side):
-        return Outcome(Status.PENDING, f"an emergency stop ({stop.scope}) came before it was sent")
+        return Outcome(Status.PENDING, f"{stop.name} came before it was sent")
     if clock.now() >= submission.lease_until:
         return Outcome(Status.UNKNOWN, "the worker was held up until its lease ended")
     try:

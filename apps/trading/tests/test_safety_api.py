@@ -92,7 +92,7 @@ def test_safety_says_how_much_of_each_limit_is_used(
         answer = api.get("/api/v1/floor/safety").json()
     assert answer == {
         "account": account.pk, "status": "active", "status_reason": "",
-        "stop": {"state": "active", "scope": "global"},
+        "stop": {"state": "active", "scope": "global"}, "brakes": [],
         "equity_aud": "99985", "day_start_equity_aud": "100000", "day_loss_aud": "15",
         "max_day_loss_aud": "5000", "max_position_aud": "19997", "max_algorithm_aud": "29995.5",
         "limits": {"max_position_percent": "20", "max_daily_loss_percent": "5", "max_algorithm_percent": "30",

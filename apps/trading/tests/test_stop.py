@@ -17,6 +17,7 @@ from apps.trading.services.control import clear, standing_stop, state_for, trip
 from apps.trading.services.execute import drain_account
 from apps.trading.services.scopes import NoSuchTarget
 from apps.trading.tests.factories import make_account, place
+from ohmycoins.core.clock import now
 from ohmycoins.core.errors import Conflict, Invalid
 
 pytestmark = pytest.mark.django_db
@@ -42,8 +43,8 @@ def stop(scope: str, state: str = "halted", actor: User | None = None) -> Stop:
 
 def seen(account: Account, coin: str = "BTC", algorithm: int | None = None) -> tuple[str, str]:
     view = standing_stop(
-        user_id=account.user_id, account_id=account.pk, algorithm_id=algorithm, coin_type=coin
-    )
+        user_id=account.user_id, account_id=account.pk, algorithm_id=algorithm, coin_type=coin, now=now()
+    )  # fmt: skip
     return view.state, view.scope
 
 
