@@ -5,10 +5,10 @@ from typing import Any
 from celery import shared_task
 from django.conf import settings
 
-from apps.monitoring.services.forgetting import forget_checks
-from apps.monitoring.services.deliveries import deliver_due
 from apps.monitoring.metrics import tasks as counted  # noqa: F401 - it listens to what workers do
 from apps.monitoring.services import pulse as pulses
+from apps.monitoring.services.deliveries import deliver_due
+from apps.monitoring.services.forgetting import forget_checks
 from apps.monitoring.services.watch import watch as watch_all
 from ohmycoins.core import clock
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError
 
 from apps.monitoring.findings import HIGH, Finding
 from apps.monitoring.models import Round, Type
-from apps.monitoring.services import alerts, invariants
+from apps.monitoring.services import alerts, collectors, conditions, invariants, quality, system
 from ohmycoins.core import clock
 
 log = structlog.get_logger(__name__)
@@ -29,24 +29,36 @@ class Part:
     look: Callable[[datetime], Sequence[Finding]]
 
 
-PARTS = (Part("invariants", (Type.INVARIANT,), invariants.look),)
+PARTS = (
+    Part("quality", (Type.QUALITY, Type.OUTLIER), quality.look),
+    Part("collectors", (Type.COLLECTOR,), collectors.look),
+    Part("invariants", (Type.INVARIANT,), invariants.look),
+    Part("discrepancies", (Type.DISCREPANCY,), conditions.discrepancies),
+    Part("bookings", (Type.BOOKING,), conditions.bookings),
+    Part("orders", (Type.ORDER,), conditions.orders),
+    Part("deployments", (Type.DEPLOYMENT,), conditions.deployments),
+    Part("held", (Type.BRAKE,), conditions.held),
+)
 
 
 def watch() -> Round:
     """Do one round, and store what it took."""
     now, began = clock.now(), time.perf_counter()
-    parts, failed, findings = {}, {}, []
-    for part in PARTS:
+    took, failed, broken = {}, {}, []
+
+    def look_at_system(now: datetime) -> Sequence[Finding]:
+        return [*system.look(now), *broken]  # last, so that it tells of the parts that failed
+
+    for part in (*PARTS, Part("system", (Type.SYSTEM,), look_at_system)):
         since = time.perf_counter()
         try:
             alerts.reconcile(part.types, part.look(now), now=now)
         except Exception as error:  # whatever it is, the other parts are looked at
             failed[part.name] = f"{type(error).__name__}: {error}"[:300]
-            findings.append(_broken(part, error))
+            broken.append(_broken(part, error))
             log.exception("watch.part_failed", part=part.name)
-        parts[part.name] = _ms_since(since)
-    alerts.reconcile((Type.SYSTEM,), findings, now=now)
-    return Round.objects.create(started_at=now, took_ms=_ms_since(began), parts=parts, failed=failed)
+        took[part.name] = _ms_since(since)
+    return Round.objects.create(started_at=now, took_ms=_ms_since(began), parts=took, failed=failed)
 
 
 def _broken(part: Part, error: Exception) -> Finding:
