@@ -22,7 +22,7 @@ class PlaceField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class RuleChangeSerializer(StrictSerializer):
+class AlertRuleChangeSerializer(StrictSerializer):
     type = serializers.ChoiceField(choices=Type.choices, required=False, allow_blank=True)
     min_severity = serializers.ChoiceField(choices=Severity.choices, required=False)
     cooldown_minutes = serializers.IntegerField(
@@ -42,7 +42,7 @@ class RuleChangeSerializer(StrictSerializer):
         return attrs
 
 
-class NewRuleSerializer(StrictSerializer):
+class NewAlertRuleSerializer(StrictSerializer):
     type = serializers.ChoiceField(
         choices=Type.choices, default="", allow_blank=True, help_text="Every type if left out or empty."
     )
@@ -58,7 +58,7 @@ class NewRuleSerializer(StrictSerializer):
     enabled = serializers.BooleanField(default=True)
 
 
-class RuleSerializer(serializers.ModelSerializer[AlertRule]):
+class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
     """A rule with its channels' names."""
 
     channels = serializers.SerializerMethodField()
@@ -73,7 +73,7 @@ class RuleSerializer(serializers.ModelSerializer[AlertRule]):
         return sorted(channel.name for channel in rule.channels.all())
 
 
-class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+class AlertDeliverySerializer(serializers.ModelSerializer[Delivery]):
     """What was told, where, and what came of it."""
 
     channel = serializers.CharField(source="channel.name", read_only=True)
@@ -93,7 +93,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     """An alert; of what was told of it, what the reader may see."""
 
     account = serializers.IntegerField(source="account_id", read_only=True, allow_null=True)
-    deliveries = DeliverySerializer(many=True, read_only=True)
+    deliveries = AlertDeliverySerializer(many=True, read_only=True)
 
     class Meta:
         model = Alert
@@ -103,7 +103,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         )  # fmt: skip
 
 
-class ChannelSerializer(serializers.ModelSerializer[Channel]):
+class AlertChannelSerializer(serializers.ModelSerializer[Channel]):
     """A channel by its name, which shows no key, and the last that was sent there."""
 
     last_delivery = serializers.SerializerMethodField()
@@ -112,7 +112,7 @@ class ChannelSerializer(serializers.ModelSerializer[Channel]):
         model = Channel
         fields: ClassVar[tuple[str, ...]] = ("id", "name", "kind", "created_at", "last_delivery")
 
-    @extend_schema_field(DeliverySerializer(allow_null=True))
+    @extend_schema_field(AlertDeliverySerializer(allow_null=True))
     def get_last_delivery(self, channel: Channel) -> dict[str, Any] | None:
         newest = self.context["newest"].get(channel.pk)
-        return dict(DeliverySerializer(newest).data) if newest else None
+        return dict(AlertDeliverySerializer(newest).data) if newest else None

@@ -55,32 +55,34 @@ class AlertsView(ListAPIView[Alert]):
 class AlertRulesView(SecretView, ListAPIView[AlertRule]):
     """List one's alert rules, or make one."""
 
-    serializer_class = serializers.RuleSerializer
+    serializer_class = serializers.AlertRuleSerializer
     ordering = "id"
 
     def get_queryset(self) -> QuerySet[AlertRule]:
         return _own_rules(self.request)
 
-    @extend_schema(request=serializers.NewRuleSerializer, responses={201: serializers.RuleSerializer})
+    @extend_schema(
+        request=serializers.NewAlertRuleSerializer, responses={201: serializers.AlertRuleSerializer}
+    )
     def post(self, request: Request) -> Response:
-        form = serializers.NewRuleSerializer(data=request.data)
+        form = serializers.NewAlertRuleSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         rule = create_rule(signed_in(request), actor=_actor(request), **form.validated_data)
-        return Response(serializers.RuleSerializer(rule).data, status=201)
+        return Response(serializers.AlertRuleSerializer(rule).data, status=201)
 
 
 class AlertRuleView(SecretView):
     """One of one's alert rules."""
 
-    @extend_schema(responses=serializers.RuleSerializer)
+    @extend_schema(responses=serializers.AlertRuleSerializer)
     def get(self, request: Request, pk: str) -> Response:
-        return Response(serializers.RuleSerializer(get_object_or_404(_own_rules(request), pk=pk)).data)
+        return Response(serializers.AlertRuleSerializer(get_object_or_404(_own_rules(request), pk=pk)).data)
 
-    @extend_schema(request=serializers.RuleChangeSerializer, responses=serializers.RuleSerializer)
+    @extend_schema(request=serializers.AlertRuleChangeSerializer, responses=serializers.AlertRuleSerializer)
     def patch(self, request: Request, pk: str) -> Response:
         """Change what is given."""
         rule = get_object_or_404(_own_rules(request), pk=pk)
-        form = serializers.RuleChangeSerializer(data=request.data)
+        form = serializers.AlertRuleChangeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         change_rule(rule, actor=_actor(request), **form.validated_data)
         return self.get(request, pk)
@@ -95,7 +97,7 @@ class AlertRuleView(SecretView):
 class ChannelsView(ListAPIView[Channel]):
     """List the places that one's rules name or named."""
 
-    serializer_class = serializers.ChannelSerializer
+    serializer_class = serializers.AlertChannelSerializer
     ordering = "id"
 
     def get_queryset(self) -> QuerySet[Channel]:
@@ -109,7 +111,7 @@ class ChannelsView(ListAPIView[Channel]):
 class ChannelView(SecretView):
     """One of one's channels."""
 
-    @extend_schema(responses=serializers.ChannelSerializer)
+    @extend_schema(responses=serializers.AlertChannelSerializer)
     def get(self, request: Request, pk: str) -> Response:
         return Response(_shown([_own_channel(request, pk)])[0])
 
@@ -125,10 +127,10 @@ class ChannelTestView(SecretView):
 
     throttle_classes = (MinuteThrottle, TestThrottle)
 
-    @extend_schema(request=None, responses={202: serializers.DeliverySerializer})
+    @extend_schema(request=None, responses={202: serializers.AlertDeliverySerializer})
     def post(self, request: Request, pk: str) -> Response:
         delivery = test_channel(_own_channel(request, pk), actor=_actor(request))
-        return Response(serializers.DeliverySerializer(delivery).data, status=202)
+        return Response(serializers.AlertDeliverySerializer(delivery).data, status=202)
 
 
 def _own_rules(request: Request) -> QuerySet[AlertRule]:
@@ -147,7 +149,7 @@ def _shown(channels: list[Channel]) -> list[dict[str, Any]]:
         .distinct("channel")
     )
     context = {"newest": {delivery.channel_id: delivery for delivery in newest}}
-    return list(serializers.ChannelSerializer(channels, many=True, context=context).data)
+    return list(serializers.AlertChannelSerializer(channels, many=True, context=context).data)
 
 
 def _actor(request: Request) -> str:
