@@ -31,17 +31,21 @@ class Standing:
 
 def plan(standing: Collection[Standing], *, now: datetime) -> None:
     """Plan what is to be told of alerts that stand. Within the transaction that stored them."""
-    rules = list(AlertRule.objects.heard().select_related("user").prefetch_related("channels").order_by("id"))
-    if not (rules and standing):
+    if not standing:
+        return
+    heard = AlertRule.objects.heard().select_related("user").prefetch_related("channels")
+    rules = list(heard.order_by("id"))
+    if not rules:
         return
     told = _Told([entry.alert for entry in standing], rules, now)
     viewers = _viewers(rules, standing)
     planned: dict[tuple[int, int], Delivery] = {}
+    places = [(rule, list(rule.channels.all())) for rule in rules]
     for entry in standing:
-        for rule in rules:
+        for rule, channels in places:
             if not _hears(rule, entry.alert, viewers):
                 continue
-            for channel in rule.channels.all():
+            for channel in channels:
                 event = _event(entry, rule, channel, told)
                 if event and (entry.alert.pk, channel.pk) not in planned:
                     planned[entry.alert.pk, channel.pk] = _made(entry.alert, channel.pk, rule.pk, event, now)
@@ -92,31 +96,31 @@ class _Told:
     """What was said of these alerts, and of the same conditions before, by channel."""
 
     def __init__(self, alerts: Collection[Alert], rules: Collection[AlertRule], now: datetime) -> None:
-        self._now = now
-        self._this: dict[tuple[int, int], list[Delivery]] = {}
+        self._this: set[tuple[int, int]] = set()
+        self._waits: set[tuple[int, int]] = set()
         self._last: dict[tuple[str, str, int], datetime] = {}
         since = now - max(timedelta(minutes=rule.cooldown_minutes) for rule in rules)
         rows = Delivery.objects.filter(
             Q(alert__in=alerts) | Q(created_at__gt=since, alert__key__in={alert.key for alert in alerts}),
             event__in=(OPENED, RAISED), alert__type__in={alert.type for alert in alerts},
-        ).select_related("alert")  # fmt: skip
-        for row in rows:
-            if row.alert is None:
-                continue
-            self._this.setdefault((row.alert.pk, row.channel_id), []).append(row)
-            if row.status != FAILED:
-                condition = (row.alert.type, row.alert.key, row.channel_id)
-                self._last[condition] = max(row.created_at, self._last.get(condition, row.created_at))
+        ).values_list(
+            "alert_id", "alert__type", "alert__key", "channel_id", "status", "created_at", "leased_until"
+        )  # fmt: skip
+        for alert_id, type_, key, channel_id, status, created_at, leased_until in rows:
+            self._this.add((alert_id, channel_id))
+            if status == PENDING and not (leased_until and leased_until > now):
+                self._waits.add((alert_id, channel_id))
+            if status != FAILED:
+                condition = (type_, key, channel_id)
+                self._last[condition] = max(created_at, self._last.get(condition, created_at))
+        self._now = now
 
     def of_this(self, alert: Alert, channel: Channel) -> bool:
         return (alert.pk, channel.pk) in self._this
 
     def waits(self, alert: Alert, channel: Channel) -> bool:
         """Tell whether something of the alert is to be written yet for the channel."""
-        return any(
-            row.status == PENDING and not (row.leased_until and row.leased_until > self._now)
-            for row in self._this[alert.pk, channel.pk]
-        )
+        return (alert.pk, channel.pk) in self._waits
 
     def lately(self, alert: Alert, channel: Channel, rule: AlertRule) -> bool:
         last = self._last.get((alert.type, alert.key, channel.pk))
