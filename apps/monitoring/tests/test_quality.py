@@ -198,7 +198,7 @@ def test_prices_that_are_read_and_do_not_move_are_frozen_until_one_moves(clock: 
     move(clock, times=1, by=0)
     findings = {finding.key: finding for finding in look(now())}
     assert findings["frozen:coinspot_prices"].message == (
-        "coinspot_prices is read, and none of its 3 markets has moved since 2026-03-02 12:20 UTC, 35 min ago; the bound is 30 min."
+        "coinspot_prices is read, and none of its 3 series has moved since 2026-03-02 12:20 UTC, 35 min ago; the bound is 30 min."
     )
     source = QualityCheck.objects.all()[0].ledgers["exchange"]["sources"]["coinspot_prices"]
     assert (source["state"], source["frozen_since"]) == ("stale", "2026-03-02T12:20:00Z")
