@@ -86,9 +86,10 @@ class Feed:
     @property
     def is_frozen(self) -> bool:
         """Tell whether it is read, and shows the same again and again."""
-        if self.newest_at is None or self.unmoved_since is None or self.series < FEWEST_SERIES:
+        after = FROZEN_AFTER.get(self.ledger)
+        if after is None or self.newest_at is None or self.unmoved_since is None:
             return False
-        return self.newest_at - self.unmoved_since > FROZEN_AFTER[self.ledger]
+        return self.series >= FEWEST_SERIES and self.newest_at - self.unmoved_since > after
 
     @property
     def fresh_at(self) -> datetime | None:

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery, Value
+from django.db.models import Count, Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Greatest
 
 from apps.ledgers.models import (
@@ -26,6 +24,7 @@ from apps.ledgers.models import (
 )
 from apps.ledgers.models.entry import Entry, Item
 from apps.ledgers.services.control import off_because
+from apps.monitoring.models import QualityCheck
 from apps.monitoring.quality import BOUNDS, Feed, Row
 from apps.monitoring.services.still import figures_still_since, prices_still_since
 
@@ -73,10 +72,11 @@ def read_sources(now: datetime) -> Sources:
     past: dict[str, Past] = {}
     sources = list(_sources())
     for source in sources:
-        past[source.pk] = Past(newest_at=source.newest_at, has_entries=source.has_entries)
+        past[source.pk] = Past(newest_at=source.newest_at, has_entries=source.any_entry is not None)
     _read_markets(past, now)
     for name, unmoved_since, series in figures_still_since(now):
         past[name].unmoved_since, past[name].series = unmoved_since, series
+    _look_further_back(past, now)
     ledger_of = {PRICES: "exchange", DEPTH: "exchange"} | {source.pk: source.ledger for source in sources}
     _judge_entries(past, now)
     known: dict[str, Any] = {source.pk: source for source in sources}
@@ -94,13 +94,16 @@ def read_sources(now: datetime) -> Sources:
 
 
 def _sources() -> Any:
-    """Give the sources with the newest of their items, whether they have any, and their last run that counts."""
+    """Give the sources with the newest of their items, any of them, and their last run that counts.
+
+    In the order of an index, so that the planner does not look through a table for an entry that is not there.
+    """
     runs = CollectionRun.objects.filter(source=OuterRef("pk")).counted()
     entries = [model.objects.filter(collector=OuterRef("pk")) for model in ITEMS]
     newest = [Subquery(rows.live().order_by("-observed_at").values("observed_at")[:1]) for rows in entries]
     return Source.objects.annotate(
         newest_at=Greatest(*newest),
-        has_entries=reduce(or_, map(Exists, entries)),  # type: ignore[arg-type]
+        any_entry=Greatest(*[Subquery(rows.order_by("item", "-id").values("pk")[:1]) for rows in entries]),
         last_run_id=Subquery(runs.order_by("-started_at", "-id").values("pk")[:1]),
     )
 
@@ -129,6 +132,19 @@ def _add(
     each = past.setdefault(name, Past())
     each.newest_at = max(filter(None, (each.newest_at, newest_at)))
     each.has_entries, each.series, each.unmoved_since = True, each.series + series, unmoved_since
+
+
+def _look_further_back(past: dict[str, Past], now: datetime) -> None:
+    """Take the word of the last check for since when a source stood still that has not moved after it either."""
+    last = QualityCheck.objects.between(None, now).first()
+    if last is None:
+        return
+    for ledger in last.ledgers.values():
+        for name, source in ledger["sources"].items():
+            since = datetime.fromisoformat(source["frozen_since"] or now.isoformat())
+            found = past[name].unmoved_since if name in past else None
+            if found and found < last.checked_at:
+                past[name].unmoved_since = min(found, since)
 
 
 def _judge_entries(past: dict[str, Past], now: datetime) -> None:

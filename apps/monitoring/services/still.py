@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import connection
 
-MARKETS_LOOK_BACK = timedelta(hours=2)
-FIGURES_LOOK_BACK = timedelta(days=5)
-"""Further than what is very stale."""
+MARKETS_LOOK_BACK = timedelta(minutes=45)
+FIGURES_LOOK_BACK = timedelta(days=3)
+"""Further than what may stand still; since when it did before that, the last check knows."""
 
 # From now backwards until a price differs from its market's latest: a tick or two where markets move.
 MARKETS = """

@@ -207,6 +207,33 @@ def test_prices_that_are_read_and_do_not_move_are_frozen_until_one_moves(clock: 
     assert "frozen:coinspot_prices" not in told(look(now()))
 
 
+def test_source_that_stands_still_for_hours_is_frozen_since_it_last_moved_and_very_stale(clock: Any) -> None:
+    move(clock, times=1, by=1)
+    for _ in range(30):
+        move(clock, times=1, by=1)  # the same prices again
+        look(now())
+    source = QualityCheck.objects.all()[0].ledgers["exchange"]["sources"]["coinspot_prices"]
+    assert (source["state"], source["frozen_since"]) == ("very stale", "2026-03-02T12:05:00Z")
+    move(clock, times=1, by=2)
+    look(now())
+    source = QualityCheck.objects.all()[0].ledgers["exchange"]["sources"]["coinspot_prices"]
+    assert (source["state"], source["frozen_since"]) == ("fresh", None)
+
+
+def test_figures_that_a_new_day_repeats_are_frozen_until_one_moves(clock: Any) -> None:
+    def read(day: int, value: int) -> None:
+        for protocol in ("aave", "curve", "lido"):
+            store_now(make_fundamental(f"{protocol} {day}", protocol=protocol, tvl_usd=D(value)))
+
+    read(1, 100)
+    clock.shift(24 * HOUR)
+    read(2, 100)
+    assert told(look(now()))["frozen:defillama"] == "medium"
+    clock.shift(24 * HOUR)
+    read(3, 101)
+    assert "frozen:defillama" not in told(look(now()))
+
+
 def test_books_that_are_read_and_do_not_change_are_frozen(clock: Any) -> None:
     def read(price: int) -> None:
         for coin in ("BTC", "ETH", "SOL"):
