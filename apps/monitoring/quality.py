@@ -19,8 +19,9 @@ COMPLETENESS, TIMELINESS, ACCURACY = Fraction(3, 10), Fraction(4, 10), Fraction(
 POOR, BAD = Fraction(7, 10), Fraction(5, 10)
 """An overall score below these is an alert: a medium one, a high one."""
 NOTHING, EVERYTHING = Fraction(0), Fraction(1)
-FROZEN_AFTER = timedelta(minutes=30)
-FEWEST_MARKETS = 3
+FROZEN_AFTER = {"exchange": timedelta(minutes=30), "glass": timedelta(hours=20)}
+"""By ledger, how long all that a source says may stay the same while it is read. Texts and events do not move."""
+FEWEST_SERIES = 3
 """Of fewer, that none moves says nothing of their source."""
 MOST_ROWS = 10
 """That a remark names."""
@@ -72,9 +73,10 @@ class Feed:
     """Observed within the ledger's window."""
     broken: tuple[Row, ...] = ()
     """Those of them that break the ledger's rules, newest first."""
-    markets: int = 0
+    series: int = 0
+    """How many figures it gives: markets, protocols, metrics."""
     unmoved_since: datetime | None = None
-    """Since when none of its markets has moved."""
+    """Since when none of them has moved."""
 
     @property
     def feeds(self) -> bool:
@@ -84,9 +86,10 @@ class Feed:
     @property
     def is_frozen(self) -> bool:
         """Tell whether it is read, and shows the same again and again."""
-        if self.newest_at is None or self.unmoved_since is None or self.markets < FEWEST_MARKETS:
+        after = FROZEN_AFTER.get(self.ledger)
+        if after is None or self.newest_at is None or self.unmoved_since is None:
             return False
-        return self.newest_at - self.unmoved_since > FROZEN_AFTER
+        return self.series >= FEWEST_SERIES and self.newest_at - self.unmoved_since > after
 
     @property
     def fresh_at(self) -> datetime | None:
@@ -94,11 +97,11 @@ class Feed:
         return self.unmoved_since if self.is_frozen else self.newest_at
 
     def state(self, now: datetime) -> State:
-        """Say how fresh it is; at a bound it is still the better."""
+        """Say how fresh it is; at a bound it is still the better. What is frozen is never fresh."""
         if self.fresh_at is None:
             return State.EMPTY
         age, bounds = now - self.fresh_at, BOUNDS[self.ledger]
-        if age <= bounds.fresh:
+        if age <= bounds.fresh and not self.is_frozen:
             return State.FRESH
         return State.STALE if age <= bounds.stale else State.VERY_STALE
 

@@ -98,8 +98,8 @@ def _old(feed: Feed, now: datetime) -> str:
 def _frozen(feed: Feed, now: datetime) -> str:
     since = feed.fresh_at or now
     return (
-        f"{feed.source} is read, and none of its {feed.markets} markets has moved since {moment(since)}, {span(now - since)} "
-        f"ago; the bound is {span(FROZEN_AFTER)}."
+        f"{feed.source} is read, and none of its {feed.series} series has moved since {moment(since)}, {span(now - since)} "
+        f"ago; the bound is {span(FROZEN_AFTER[feed.ledger])}."
     )
 
 

@@ -225,3 +225,18 @@ def test_sandbox_prints_nothing(sandbox: Sandbox, capfd: pytest.CaptureFixture[s
         with suppress(requests.ConnectionError):
             get(sandbox, source)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("source", NAMES)
+def test_frozen_source_answers_as_at_the_instant_at_which_it_froze(
+    sandbox: Sandbox, source: str, clock: time_machine.Traveller
+) -> None:
+    other = next(name for name in NAMES if name != source)
+    before = {name: get(sandbox, name).content for name in (source, other)}
+    sandbox.set_faults({source: "frozen"})
+    clock.shift(3 * 24 * 3600)
+    answer = get(sandbox, source)
+    assert (answer.status_code, answer.content) == (200, before[source])
+    assert get(sandbox, other).content != before[other]
+    sandbox.set_faults({source: None})
+    assert get(sandbox, source).content != before[source]

@@ -9,7 +9,6 @@ from typing import Any
 
 import psutil
 import pytest
-import redis
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db.models import Count
@@ -20,21 +19,16 @@ from apps.ledgers.collectors import cryptopanic
 from apps.ledgers.models import CatalystEvent, CollectionRun, Fundamental, LatestPrice, Source
 from apps.ledgers.services.backfill import backfill
 from apps.ledgers.services.collect import collect
-from apps.ledgers.services.control import sync_sources
 from apps.ledgers.services.purge import LEDGERS
 from apps.ledgers.tests.factories import make_price
+from apps.ledgers.tests.sources import SOURCES, point_at, serving
 from ohmycoins.core import clock as system_clock
 from ohmycoins.core import http, sites
 from ohmycoins.core.errors import PermanentError, TransientError
-from ohmycoins.core.sites import Site
 from ohmycoins.sandbox.server import Sandbox
 
 pytestmark = pytest.mark.django_db
 
-SOURCES = {
-    "coinspot_prices": "coinspot", "coinspot_depth": "coinspot", "coinspot_announcements": "coinspot_help", "sec_edgar_api": "sec",
-    "reddit_api": "reddit", "defillama": "defillama", "cryptopanic": "cryptopanic", "news_rss": "news",
-}  # fmt: skip
 LISTS = {
     "coinspot_prices": "exchange/prices", "coinspot_depth": "exchange/depth",
     "coinspot_announcements": "catalyst/events",
@@ -50,27 +44,13 @@ SAYS = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Sandbox]:
-    sandbox = Sandbox(0, seed=42)
-    threading.Thread(target=sandbox.serve_forever, args=(0.01,), daemon=True).start()
-    yield sandbox
-    sandbox.shutdown()
-    sandbox.server_close()
+    with serving() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
 def sandbox(server: Sandbox, settings: Settings, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    # Budgets are counted by the clock, which stands still here; ohmycoins/tests/test_sites.py tests them.
-    monkeypatch.setattr(Site, "_wait_for_our_turn", lambda *_: None)
-    for name, value in server.environment().items():
-        setattr(settings, name, value.split(",") if name == "NEWS_FEEDS" else value)
-    settings.SEC_USER_AGENT = "OhMyCoins tests tests@example.com"
-    settings.CRYPTOPANIC_API_KEY = "k3y-of-the-tests"
-    settings.REDDIT_CLIENT_ID = settings.REDDIT_CLIENT_SECRET = "tests"
-    server.reset()
-    client = redis.Redis.from_url(django_settings.REDIS_URL)
-    for key in client.scan_iter("omc:*"):
-        client.delete(key)
-    sync_sources()
+    point_at(server, settings, monkeypatch)
     return server
 
 

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import connection
-from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery, Value
+from django.db.models import Count, Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Greatest
 
 from apps.ledgers.models import (
@@ -27,7 +24,9 @@ from apps.ledgers.models import (
 )
 from apps.ledgers.models.entry import Entry, Item
 from apps.ledgers.services.control import off_because
+from apps.monitoring.models import QualityCheck
 from apps.monitoring.quality import BOUNDS, Feed, Row
+from apps.monitoring.services.still import figures_still_since, prices_still_since
 
 PRICES, DEPTH = "coinspot_prices", "coinspot_depth"
 """Whose entries are those that name no run."""
@@ -43,21 +42,6 @@ BROKEN: dict[type[Entry], tuple[str, Q]] = {
     OnChainMetric: ("glass", Q(metric_name="chain_tvl_usd", metric_value__lt=0)),
 }
 """Which ledger a table is of, and the entries that break its rules. The tables' own constraints refuse most of them."""
-LOOK_BACK = timedelta(hours=2)  # further than a source's being very stale
-
-# From now backwards until a price differs from its market's latest: a tick or two where markets move.
-STILL_SINCE = """
-    WITH moved AS (
-        SELECT price.occurred_at FROM ledgers_price AS price
-        JOIN ledgers_latestprice AS latest USING (coin_type, market)
-        WHERE price.occurred_at >= %(since)s
-          AND (price.bid, price.ask, price.last) IS DISTINCT FROM (latest.bid, latest.ask, latest.last)
-        ORDER BY price.occurred_at DESC LIMIT 1
-    )
-    SELECT observed_at FROM ledgers_price
-    WHERE occurred_at >= %(since)s AND occurred_at > coalesce((SELECT occurred_at FROM moved), '-infinity')
-    ORDER BY occurred_at, id LIMIT 1
-"""
 
 
 @dataclass(slots=True)
@@ -66,7 +50,7 @@ class Past:
 
     newest_at: datetime | None = None
     has_entries: bool = False
-    markets: int = 0
+    series: int = 0
     unmoved_since: datetime | None = None
     entries: int = 0
     broken: tuple[Row, ...] = ()
@@ -88,8 +72,11 @@ def read_sources(now: datetime) -> Sources:
     past: dict[str, Past] = {}
     sources = list(_sources())
     for source in sources:
-        past[source.pk] = Past(newest_at=source.newest_at, has_entries=source.has_entries)
+        past[source.pk] = Past(newest_at=source.newest_at, has_entries=source.any_entry is not None)
     _read_markets(past, now)
+    for name, unmoved_since, series in figures_still_since(now):
+        past[name].unmoved_since, past[name].series = unmoved_since, series
+    _look_further_back(past, now)
     ledger_of = {PRICES: "exchange", DEPTH: "exchange"} | {source.pk: source.ledger for source in sources}
     _judge_entries(past, now)
     known: dict[str, Any] = {source.pk: source for source in sources}
@@ -97,7 +84,7 @@ def read_sources(now: datetime) -> Sources:
         Feed(
             source=name, ledger=ledger_of[name], has_run=name in known and known[name].last_run_id is not None,
             off_because=(off_because(known[name]) or "") if name in known else "", newest_at=each.newest_at,
-            has_entries=each.has_entries, entries=each.entries, broken=each.broken, markets=each.markets,
+            has_entries=each.has_entries, entries=each.entries, broken=each.broken, series=each.series,
             unmoved_since=each.unmoved_since,
         )
         for name, each in sorted(past.items())
@@ -107,13 +94,16 @@ def read_sources(now: datetime) -> Sources:
 
 
 def _sources() -> Any:
-    """Give the sources with the newest of their items, whether they have any, and their last run that counts."""
+    """Give the sources with the newest of their items, any of them, and their last run that counts.
+
+    In the order of an index, so that the planner does not look through a table for an entry that is not there.
+    """
     runs = CollectionRun.objects.filter(source=OuterRef("pk")).counted()
     entries = [model.objects.filter(collector=OuterRef("pk")) for model in ITEMS]
     newest = [Subquery(rows.live().order_by("-observed_at").values("observed_at")[:1]) for rows in entries]
     return Source.objects.annotate(
         newest_at=Greatest(*newest),
-        has_entries=reduce(or_, map(Exists, entries)),  # type: ignore[arg-type]
+        any_entry=Greatest(*[Subquery(rows.order_by("item", "-id").values("pk")[:1]) for rows in entries]),
         last_run_id=Subquery(runs.order_by("-started_at", "-id").values("pk")[:1]),
     )
 
@@ -128,7 +118,7 @@ def _read_markets(past: dict[str, Past], now: datetime) -> None:
         for observed_at in newest[:1]:
             _add(past, PRICES, observed_at, 0)
     if PRICES in past and past[PRICES].has_entries:
-        past[PRICES].unmoved_since = _still_since(now)
+        past[PRICES].unmoved_since = prices_still_since(now)
     books = LatestDepth.objects.order_by().values_list("depth__run__source")
     for name, seen_at, changed_at, markets in books.annotate(
         Max("seen_at"), Max("depth__observed_at"), Count("pk")
@@ -137,18 +127,24 @@ def _read_markets(past: dict[str, Past], now: datetime) -> None:
 
 
 def _add(
-    past: dict[str, Past], name: str, newest_at: datetime, markets: int, *, unmoved_since: datetime | None = None
+    past: dict[str, Past], name: str, newest_at: datetime, series: int, *, unmoved_since: datetime | None = None
 ) -> None:  # fmt: skip
     each = past.setdefault(name, Past())
     each.newest_at = max(filter(None, (each.newest_at, newest_at)))
-    each.has_entries, each.markets, each.unmoved_since = True, each.markets + markets, unmoved_since
+    each.has_entries, each.series, each.unmoved_since = True, each.series + series, unmoved_since
 
 
-def _still_since(now: datetime) -> datetime | None:
-    with connection.cursor() as cursor:
-        cursor.execute(STILL_SINCE, {"since": now - LOOK_BACK})
-        row = cursor.fetchone()
-    return row[0] if row else None
+def _look_further_back(past: dict[str, Past], now: datetime) -> None:
+    """Take the word of the last check for since when a source stood still that has not moved after it either."""
+    last = QualityCheck.objects.between(None, now).first()
+    if last is None:
+        return
+    for ledger in last.ledgers.values():
+        for name, source in ledger["sources"].items():
+            since = datetime.fromisoformat(source["frozen_since"] or now.isoformat())
+            found = past[name].unmoved_since if name in past else None
+            if found and found < last.checked_at:
+                past[name].unmoved_since = min(found, since)
 
 
 def _judge_entries(past: dict[str, Past], now: datetime) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from pytest_django import DjangoAssertNumQueries, Settings
-from rest_framework.test import APIClient
+from pytest_django import Settings
 
 from apps.ledgers.models import CatalystEvent, Price, Source
 from apps.ledgers.services.store import Past, store_items
@@ -23,34 +22,12 @@ from apps.ledgers.tests.factories import (
     make_source,
     store_now,
 )
-from apps.monitoring.models import Outlier, QualityCheck
-from apps.monitoring.services.quality import look, measure
+from apps.monitoring.models import QualityCheck
+from apps.monitoring.services.quality import look
+from apps.monitoring.tests.measured import HOUR, MINUTE, check, fill, messages, told
 from ohmycoins.core.clock import now
-from ohmycoins.groups import sync_groups
 
 pytestmark = pytest.mark.django_db
-URL = "/api/v1/monitoring/quality"
-MINUTE, HOUR = 60, 3600
-
-
-def fill() -> None:
-    """Put something good into every ledger."""
-    make_price()
-    store_now(make_news())
-    store_now(make_event())
-    store_now(make_fundamental())
-
-
-def told(findings: Any) -> dict[str, str]:
-    return {finding.key: finding.severity for finding in findings}
-
-
-def check() -> QualityCheck:
-    return measure(now()).check()
-
-
-def messages(remarks: list[Any]) -> list[str]:
-    return [remark["message"] for remark in remarks]
 
 
 def test_empty_system_scores_nothing_and_names_every_ledger(clock: Any) -> None:
@@ -183,44 +160,6 @@ def test_entry_leaves_the_window_after_the_ledgers_stale_bound(clock: Any) -> No
     assert check().ledgers["exchange"]["accuracy"] == 1
 
 
-def move(clock: Any, *, times: int, by: int, coins: tuple[str, ...] = ("BTC", "ETH", "SOL")) -> None:
-    """Read prices every 5 minutes, which rise by as much each time."""
-    for step in range(1, times + 1):
-        clock.shift(5 * MINUTE)
-        for coin in coins:
-            make_price(coin, bid=1000 + by * step, ask=1010 + by * step)
-
-
-def test_prices_that_are_read_and_do_not_move_are_frozen_until_one_moves(clock: Any) -> None:
-    move(clock, times=3, by=1)
-    move(clock, times=7, by=0)
-    assert "frozen:coinspot_prices" not in told(look(now())), "for 30 minutes they may stand still"
-    move(clock, times=1, by=0)
-    findings = {finding.key: finding for finding in look(now())}
-    assert findings["frozen:coinspot_prices"].message == (
-        "coinspot_prices is read, and none of its 3 markets has moved since 2026-03-02 12:20 UTC, 35 min ago; the bound is 30 min."
-    )
-    source = QualityCheck.objects.all()[0].ledgers["exchange"]["sources"]["coinspot_prices"]
-    assert (source["state"], source["frozen_since"]) == ("stale", "2026-03-02T12:20:00Z")
-    clock.shift(5 * MINUTE)
-    make_price("SOL", bid=999)
-    assert "frozen:coinspot_prices" not in told(look(now()))
-
-
-def test_books_that_are_read_and_do_not_change_are_frozen(clock: Any) -> None:
-    def read(price: int) -> None:
-        for coin in ("BTC", "ETH", "SOL"):
-            make_depth(coin, bids=[(price, 1)], asks=[(price + 1, 1)])
-
-    read(100)
-    clock.shift(31 * MINUTE)
-    read(100)
-    assert told(look(now()))["frozen:coinspot_depth"] == "medium"
-    clock.shift(MINUTE)
-    read(101)
-    assert "frozen:coinspot_depth" not in told(look(now()))
-
-
 def test_severity_rises_with_age_and_the_finding_goes_by_itself(clock: Any) -> None:
     fill()
     seen = []
@@ -230,64 +169,6 @@ def test_severity_rises_with_age_and_the_finding_goes_by_itself(clock: Any) -> N
     assert seen == [None, "low", "low", "medium"]
     make_price()
     assert "source:coinspot_prices" not in told(look(now()))
-
-
-def test_outlier_is_a_finding_of_its_coin_and_a_warning_that_names_the_row(clock: Any) -> None:
-    for _ in range(25):
-        clock.shift(MINUTE)
-        make_price(bid=100, ask=101)
-    clock.shift(MINUTE)
-    price = make_price(bid=150, ask=151)
-    [finding] = [finding for finding in look(now()) if finding.type == "outlier"]
-    assert (finding.key, finding.severity) == ("outlier:BTC", "low")
-    assert finding.evidence["rows"] == [{"table": "price", "id": price.price_id}]
-    assert finding.evidence["outlier"] == Outlier.objects.get().pk
-    assert "BTC/AUD 2026-03-02 12:26 moved from 100 to 150" in finding.message
-    assert finding.message in messages(QualityCheck.objects.get().warnings)
-
-
-def test_quotes_far_from_the_order_book_are_named(clock: Any) -> None:
-    price = make_price(bid=102, ask=104)  # the middle is 103
-    book = make_depth(bids=[(100, 1)], asks=[(102, 1)])  # 101: 1.98 % apart
-    assert check().warnings == []
-    clock.shift(MINUTE)
-    price = make_price(bid=103, ask="104.04")  # 103.52
-    [remark] = check().warnings
-    assert (
-        remark["message"]
-        == "BTC/AUD is quoted at 103.52 and its order book stands at 101, 2.5 % apart; the bound is 2%."
-    )
-    assert remark["rows"] == [
-        {"table": "price", "id": price.price_id},
-        {"table": "depth", "id": book.depth_id},
-    ]
-    clock.shift(11 * MINUTE)
-    make_price(bid=110, ask=111)
-    assert not [text for text in messages(check().warnings) if "order book" in text], (
-        "a book that is old says nothing"
-    )
-
-
-def test_article_that_two_sources_hear_differently_is_named(clock: Any) -> None:
-    store_now(make_news("https://www.news.example/1/", sentiment="bearish"))
-    run = make_run(source=make_source("cryptopanic", "human"))
-    other = make_news("17", url="https://news.example/1")
-    store_items([other], source_id="cryptopanic", run=run, observed_at=now())
-    store_now(make_news("https://news.example/2", sentiment="bearish"), make_news("https://news.example/3"))
-    [remark] = check().warnings
-    assert remark["message"] == "https://news.example/1 is bullish by cryptopanic and bearish by news_rss."
-    assert [row["table"] for row in remark["rows"]] == ["news", "news"]
-
-
-def test_last_runs_say_what_they_left_out(clock: Any) -> None:
-    make_price()
-    run = make_run(fetched=500, rejected=3, unpriced=1, error="FOO: bid is not a number")
-    make_run(source=run.source, status="skipped")
-    assert messages(check().info) == [
-        "1 market of coinspot_prices had no price at 2026-03-02 12:00 UTC: the venue itself gives none.",
-        "coinspot_prices rejected 3 of 500 at 2026-03-02 12:00 UTC: FOO: bid is not a number",
-    ]
-    assert check().info[0]["rows"] == [{"table": "collectionrun", "id": run.pk}]
 
 
 def test_look_is_safe_to_run_twice_and_costs_the_same_whatever_there_is(
@@ -313,101 +194,3 @@ def test_newest_of_a_source_is_one_probe_of_its_index(clock: Any) -> None:
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "news_newest" in plan
-
-
-# Served
-
-
-def test_quality_is_measured_on_the_spot_until_there_is_a_check(api: APIClient, clock: Any) -> None:
-    fill()
-    answer = api.get(URL).json()
-    assert (answer["overall"], answer["checked_at"]) == (1.0, "2026-03-02T12:00:00Z")
-    assert set(answer) == {
-        "overall", "completeness", "timeliness", "accuracy", "ledgers", "issues", "warnings", "info", "checked_at",
-    }  # fmt: skip
-    assert set(answer["ledgers"]) == {"exchange", "glass", "human", "catalyst"}
-    assert answer["ledgers"]["exchange"]["sources"]["coinspot_prices"] == {
-        "overall": 1.0, "completeness": 1.0, "timeliness": 1.0, "accuracy": 1.0, "newest_at": "2026-03-02T12:00:00Z",
-        "state": "fresh", "frozen_since": None, "off_because": "", "counts": True,
-    }  # fmt: skip
-    assert not QualityCheck.objects.exists()
-
-
-def test_newest_check_is_served_in_one_query(
-    api: APIClient, clock: Any, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    look(now())
-    fill()
-    clock.shift(300)
-    look(now())
-    with django_assert_num_queries(1):
-        answer = api.get(URL).json()
-    assert (answer["overall"], answer["checked_at"]) == (1.0, "2026-03-02T12:05:00Z")
-
-
-def test_history_is_newest_first_by_page_and_by_the_last_of_each_hour_or_day(
-    api: APIClient, clock: Any, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    for _ in range(4):
-        look(now())
-        clock.shift(30 * MINUTE)  # 12:00, 12:30, 13:00, 13:30
-    clock.shift(12 * HOUR)
-    look(now())  # 02:00 the next day
-
-    def times(**query: str) -> list[str]:
-        return [row["checked_at"][8:16] for row in api.get(f"{URL}/history", query).json()["results"]]
-
-    with django_assert_num_queries(1):
-        assert times() == ["03T02:00", "02T13:30", "02T13:00", "02T12:30", "02T12:00"]
-    assert times(interval="hour") == ["03T02:00", "02T13:30", "02T12:30"]
-    assert times(interval="day") == ["03T02:00", "02T13:30"]
-    assert times(since="2026-03-02T12:30:00Z", until="2026-03-02T13:30:00Z") == ["02T13:00", "02T12:30"]
-    page = api.get(f"{URL}/history", {"page_size": "2"}).json()
-    assert api.get(page["next"]).json()["results"][0]["checked_at"] == "2026-03-02T13:00:00Z"
-
-
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ({"interval": "week"}, "interval='week' is not one of: hour, day"),
-        ({"since": "soon"}, "since='soon' is not an ISO 8601 time"),
-        ({"since": "2026-03-02", "until": "2026-03-01"}, "since lies after until"),
-    ],
-)
-def test_history_says_what_was_wrong_with_a_question(
-    api: APIClient, query: dict[str, str], said: str
-) -> None:
-    answer = api.get(f"{URL}/history", query)
-    assert (answer.status_code, said in answer.json()["message"]) == (400, True)
-
-
-@pytest.mark.parametrize("path", ["quality", "quality/history", "coverage"])
-def test_quality_is_for_whoever_is_signed_in(path: str) -> None:
-    assert APIClient().get(f"/api/v1/monitoring/{path}").status_code == 401
-
-
-def test_admin_plots_the_scores_and_shows_issues_with_their_rows(admin_client: Any, clock: Any) -> None:
-    sync_groups()
-    fill()
-    price = make_price("ETH", bid=101, ask=100)
-    look(now())
-    clock.shift(300)
-    look(now())
-    page = admin_client.get("/admin/monitoring/qualitycheck/").content.decode()
-    assert page.count("<polyline") == 5
-    detail = admin_client.get(
-        f"/admin/monitoring/qualitycheck/{QualityCheck.objects.all()[0].pk}/change/"
-    ).content.decode()
-    assert f"price {price.price_id}" in detail
-    assert "1 of 2 entries of coinspot_prices" in detail
-    Outlier.objects.create(
-        price_id=price.price_id,
-        coin_type="ETH",
-        occurred_at=now(),
-        before=1,
-        last=2,
-        score=40.2,
-        bound=10,
-        found_at=now(),
-    )
-    assert "40, of 10 allowed" in admin_client.get("/admin/monitoring/outlier/").content.decode()

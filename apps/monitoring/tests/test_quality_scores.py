@@ -114,19 +114,19 @@ def test_accuracy_weighs_sources_by_their_entries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("still", "markets", "is_frozen"),
+    ("still", "series", "is_frozen"),
     [(30 * MINUTES, 3, False), (30 * MINUTES + TICK, 3, True), (5 * HOURS, 2, False), (5 * HOURS, 3, True)],
 )
 def test_source_that_is_read_while_nothing_moves_is_as_old_as_its_last_move(
-    still: timedelta, markets: int, is_frozen: bool
+    still: timedelta, series: int, is_frozen: bool
 ) -> None:
-    one = feed(markets=markets, unmoved_since=NOW - still)
+    one = feed(series=series, unmoved_since=NOW - still)
     assert one.is_frozen is is_frozen
     assert one.fresh_at == (NOW - still if is_frozen else NOW)
 
 
 def test_source_that_is_not_read_is_stale_and_not_frozen() -> None:
-    assert not feed(50 * MINUTES, markets=9, unmoved_since=NOW - 70 * MINUTES).is_frozen
+    assert not feed(50 * MINUTES, series=9, unmoved_since=NOW - 70 * MINUTES).is_frozen
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_source_that_is_not_read_is_stale_and_not_frozen() -> None:
         (feed(None), "source:coinspot_prices", "medium", True, "coinspot_prices has run, and has no entries."),
         (feed(None, has_entries=True), "source:coinspot_prices", "medium", True,
          "coinspot_prices has backfilled entries, and none that it observed."),
-        (feed(markets=11, unmoved_since=NOW - 40 * MINUTES), "frozen:coinspot_prices", "medium", False,
-         "coinspot_prices is read, and none of its 11 markets has moved since 2026-03-02 11:20 UTC, 40 min ago; the bound is 30 min."),
+        (feed(series=11, unmoved_since=NOW - 40 * MINUTES), "frozen:coinspot_prices", "medium", False,
+         "coinspot_prices is read, and none of its 11 series has moved since 2026-03-02 11:20 UTC, 40 min ago; the bound is 30 min."),
     ],
 )  # fmt: skip
 def test_complaint_says_what_since_when_and_the_bound(
