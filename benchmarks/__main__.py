@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 
-MODULES = ("pages", "fills", "ledgers", "claims", "orders", "dispatch", "text", "audit", "backtests")
+MODULES = ("pages", "fills", "ledgers", "claims", "orders", "dispatch", "text", "audit", "backtests", "watch")
 
 
 def main() -> int:

@@ -17,6 +17,15 @@ PRICES = """
     ON CONFLICT DO NOTHING;
 """
 
+# A price of each coin a minute, before now.
+PAST_PRICES = """
+    INSERT INTO ledgers_price (coin_type, market, bid, ask, last, crossed, occurred_at, observed_at, origin)
+    SELECT 'C' || n, 'AUD', 99, 100, 99.5 + 0.1 * sin(minute / 60.0), false, at, at + interval '5 seconds', 'seed'
+    FROM generate_series(1, %(minutes)s) AS minute CROSS JOIN generate_series(1, %(coins)s) AS n
+    CROSS JOIN LATERAL (SELECT date_trunc('minute', now()) - minute * interval '1 minute' AS at) AS moment
+    ON CONFLICT DO NOTHING
+"""
+
 # Every coin: one open lot, and an equal share of sales over a year, each closing a lot of its own.
 HISTORY = """
     INSERT INTO trading_fill (account_id, algorithm_id, coin_type, side, quantity, price, value_aud, fee_aud, executed_at,
@@ -101,6 +110,11 @@ WORTH = """
 def load_prices(coins: int) -> None:
     """Price the coins C1, C2, … in AUD."""
     _run(PRICES, coins=coins)
+
+
+def load_past_prices(coins: int, minutes: int) -> None:
+    """Price the coins once in each of the last minutes."""
+    _run(PAST_PRICES, coins=coins, minutes=minutes)
 
 
 def load_history(user: User, *, coins: int, matches: int, algorithms: int) -> Account:

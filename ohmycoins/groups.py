@@ -39,6 +39,7 @@ VIEW_ALL = [
     "pnl.view_backtest",
     "pnl.view_backtesttrade",
     "monitoring.view_incident",
+    "monitoring.view_walk",
     "monitoring.view_qualitycheck",
     "monitoring.view_outlier",
     "monitoring.view_alert",

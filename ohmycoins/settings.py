@@ -356,7 +356,7 @@ OMC_MOST_DEPLOYMENTS = env.int("OMC_MOST_DEPLOYMENTS", default=50)
 # How long decisions to hold are kept, in days; 0 keeps all. What was traded is kept for ever.
 OMC_KEEP_HOLDS_DAYS = env.int("OMC_KEEP_HOLDS_DAYS", default=90)
 # How long a round of watching checks invariants: a large database is walked through in as many rounds as it takes.
-OMC_INVARIANTS_SECONDS = env.float("OMC_INVARIANTS_SECONDS", default=1.0)
+OMC_INVARIANTS_SECONDS = env.float("OMC_INVARIANTS_SECONDS", default=0.75)
 
 # Monitoring -----------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0004_follow_renames'),
+        ('monitoring', '0013_walks'),
     ]
 
     operations = [

@@ -49,6 +49,10 @@ def look(now: datetime) -> Sequence[Finding]:
     whole, whole_seen = _look_at_all(standing, now)
     found += whole + walking.look_ahead(now, budget)
     walked, ended = walking.walk_on(now, budget)
+    lost = summing.find_lost(now)  # last, since a pass that ended has added up anew
+    if lost is not None:
+        found += lost
+        seen |= {row.pk for row in standing if row.name in SUMMED}
     seen |= whole_seen | {
         row.pk for row in standing if row.subject == UNREADABLE and KIND.get(row.name) in ended
     }
@@ -85,8 +89,7 @@ def _key_of(row: Incident) -> tuple[str, Key] | None:
 def _look_at_all(standing: Iterable[Incident], now: datetime) -> tuple[list[Breach], set[int]]:
     """Check what is always checked as a whole, and say which incidents that settles."""
     found = find_breaches_of(AT_ONCE, None, now=now) + trail.look_at_heads(now)
-    lost = summing.find_lost(now)
-    names = {invariant.name for invariant in AT_ONCE} | (set() if lost is None else SUMMED)
+    names = {invariant.name for invariant in AT_ONCE}
     seen = {
         row.pk
         for row in standing
@@ -94,7 +97,7 @@ def _look_at_all(standing: Iterable[Incident], now: datetime) -> tuple[list[Brea
         or (row.name == CHAIN and not row.subject.startswith(EVENT))
         or (row.name != CHAIN and row.name not in KIND)  # of an invariant that there is no more
     }
-    return found + (lost or []), seen
+    return found, seen
 
 
 @transaction.atomic

@@ -59,8 +59,8 @@ DAYS = """
     WHERE (account.id, day::date) > (%(key_0)s, %(key_1)s::date) ORDER BY 1, 2 LIMIT %(size)s
 """
 WAYS: Mapping[str, Way] = {
-    ORDER: _by_id("trading_order", 1_000), EVENT: _by_id("trading_event", 1_000), FILL: _by_id("trading_fill", 4_000),
-    LOT: _by_id("pnl_lot", 4_000), CLOSING: _by_id("pnl_closing", 2_000),
+    ORDER: _by_id("trading_order", 1_000), EVENT: _by_id("trading_event", 1_000), FILL: _by_id("trading_fill", 3_000),
+    LOT: _by_id("pnl_lot", 2_000), CLOSING: _by_id("pnl_closing", 1_000),
     COIN: Way(25, (0, ""), f"SELECT * FROM ({COINS}) AS coin ORDER BY 1, 2 LIMIT %(size)s"),  # noqa: S608
     DAY: Way(10, (0, "0001-01-01"), DAYS),
 }  # fmt: skip

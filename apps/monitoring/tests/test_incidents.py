@@ -33,3 +33,17 @@ def test_breach_is_kept_once_while_it_stands_and_then_seen_to_be_over(clock: Any
     assert look(now()) == []
     assert not Incident.objects.standing().exists()
     assert Incident.objects.count() == found
+
+
+@pytest.mark.django_db
+def test_admin_shows_the_rows_of_an_incident_and_how_far_the_walks_are(clock: Any, admin_client: Any) -> None:
+    make_price()
+    trade(make_account(), quantity="0.1")
+    DailyResult.objects.update(fees=D(9))
+    look(now())
+    incident = Incident.objects.get(name="pnl.days")
+    page = admin_client.get(f"/admin/monitoring/incident/{incident.pk}/change/").content.decode()
+    assert "&quot;fees&quot;: &quot;9&quot;" in page
+    walks = admin_client.get("/admin/monitoring/walk/")
+    assert walks.status_code == 200
+    assert b"closing" in walks.content

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0010_brakes'),
+        ('trading', '0011_brake_causes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
