@@ -10,4 +10,5 @@ urlpatterns = [
     path("", include("apps.ledgers.api.urls")),
     path("", include("apps.trading.api.urls")),
     path("", include("apps.pnl.api.urls")),
+    path("", include("apps.monitoring.api.urls")),
 ]

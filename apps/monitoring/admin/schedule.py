@@ -15,9 +15,6 @@ from django_celery_beat.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from apps.monitoring.models import Incident
-from ohmycoins.core.admin import FactAdmin
-
 
 class UnfoldTaskSelectWidget(UnfoldAdminSelectWidget, TaskSelectWidget):
     pass
@@ -57,10 +54,3 @@ class SolarScheduleAdmin(ModelAdmin):
 @admin.register(ClockedSchedule)
 class ClockedScheduleAdmin(BeatClockedAdmin, ModelAdmin):
     pass
-
-
-@admin.register(Incident)
-class IncidentAdmin(FactAdmin):
-    list_display = ("name", "what", "account_id", "order_id", "found_at", "seen_at", "resolved_at")
-    list_filter = ("name", ("resolved_at", admin.EmptyFieldListFilter))
-    ordering = ("-found_at",)
