@@ -23,9 +23,9 @@ from apps.monitoring.protections import (
     shown,
 )
 from apps.monitoring.services.braking import cause_of, engage_for
-from apps.pnl.services.valuation import value_by, worths
+from apps.pnl.services.valuation import value_by
 from apps.trading.models import Account, Brake, Deployment
-from apps.trading.services.standing import bounds_of
+from apps.trading.services.standing import bounds_of, read_worths
 from ohmycoins.core import locks
 from ohmycoins.core.money import ZERO, plain, round_aud
 
@@ -107,7 +107,7 @@ def _over(peaks: Collection[Peak], now: datetime) -> set[int]:
 def _watched(protections: Sequence[Protection]) -> Iterator[Watched]:
     """Give all that the protections measure, valued now: accounts in one query, books in one an account."""
     accounts = {row.pk: _accounts_of(row) for row in protections if row.deployment is None}
-    worth = worths({account_id for ids in accounts.values() for account_id in ids})
+    worth = read_worths({account_id for ids in accounts.values() for account_id in ids})
     for protection in protections:
         if protection.deployment:
             yield _book(protection, protection.deployment)
@@ -132,7 +132,7 @@ def _book(protection: Protection, deployment: Deployment) -> Watched:
     books = {group.key: group for group in value_by(account, "algorithm_id")}
     book, base = books.get(deployment.algorithm_id), deployment.position_limit_aud
     if base is None:
-        equity, _ = worths([account.pk])[account.pk]
+        equity, _ = read_worths([account.pk])[account.pk]
         base = equity * bounds_of(account).max_algorithm_percent / 100
     return Watched(
         protection, _rule(protection), account.pk, deployment,

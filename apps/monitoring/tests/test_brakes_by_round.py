@@ -6,6 +6,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from apps.ledgers.models import Source
 from apps.ledgers.tests.factories import make_news, make_price, make_run, make_source, store_now
@@ -14,6 +15,8 @@ from apps.monitoring.services.protections import look, sync_protections
 from apps.monitoring.tests.protecting import engaged, make_outlier, protect, reprice
 from apps.trading.models import Account, Algorithm, Brake, Event, Movement
 from apps.trading.services.brakes import release
+from apps.trading.services.fills import add_to_holding
+from apps.trading.services.import_fills import import_fills
 from apps.trading.tests.deployed import make_decision, make_deployment, order_of, traded_by
 from apps.trading.tests.factories import make_account, place, trade
 from ohmycoins.core.clock import now
@@ -87,6 +90,30 @@ def test_payments_are_no_drawdown(account: Account, noon: Any) -> None:
     look(now())
     assert Peak.objects.get().level == 1
     assert kinds() == []
+
+
+def test_coins_that_come_and_history_that_is_imported_are_no_gain_and_no_loss(
+    account: Account, noon: Any
+) -> None:
+    protect("drawdown", QUARTER)
+    look(now())
+    with transaction.atomic():
+        Movement.objects.create(
+            account=account, kind="receive", coin_type="BTC", quantity=D(1), unit_price=D(100_000), occurred_at=now(),
+            recorded_at=now(), venue_ref="a gift",
+        )  # fmt: skip
+        add_to_holding(account.pk, None, "BTC", D(1))
+    noon.shift(300)
+    look(now())
+    csv = b"time,side,coin,quantity,price,fee_aud\n2026-01-01T00:00:00Z,buy,BTC,3,20000,0\n2026-01-02T00:00:00Z,sell,BTC,1,9000,5\n"
+    import_fills(account.pk, csv, actor="user:1")
+    noon.shift(300)
+    look(now())
+    peak = Peak.objects.get()
+    assert (peak.level, peak.equity_aud) == (1, D("249994.001999"))
+    reprice("BTC", 74_000)
+    look(now())
+    assert len(kinds()) == 1
 
 
 def test_drawdown_is_measured_from_the_peak_of_its_window(account: Account, noon: Any) -> None:

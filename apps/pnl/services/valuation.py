@@ -1,6 +1,5 @@
 """Mark what is held at the latest prices; nothing of it is stored on a tick."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -38,16 +37,6 @@ VALUATION = f"""
                SELECT coalesce(sum(amount_aud), 0) FROM trading_movement WHERE account_id = %(account)s),
            (SELECT cash_aud FROM trading_account WHERE id = %(account)s)
     FROM ({VALUED}) AS valued
-"""  # noqa: S608 - constants only
-# The same of many accounts: what each is worth, and what was paid in.
-WORTHS = f"""
-    SELECT account.id, account.cash_aud + held.value, held.in_kind_aud + (
-        SELECT coalesce(sum(amount_aud), 0) FROM trading_movement WHERE account_id = account.id)
-    FROM trading_account account CROSS JOIN LATERAL (
-        SELECT coalesce(sum(value), 0) AS value,
-               coalesce(sum(in_kind_aud), 0) - coalesce(sum(cost) FILTER (WHERE value IS NULL), 0) AS in_kind_aud
-        FROM ({VALUED.replace("%(account)s", "account.id")}) AS valued
-    ) AS held WHERE account.id = ANY(%(accounts)s)
 """  # noqa: S608 - constants only
 GROUPED = f"""
     SELECT {{group}}, CASE WHEN bool_or(quantity > 0) THEN sum(value - cost) FILTER (WHERE quantity > 0) ELSE 0 END,
@@ -96,13 +85,6 @@ def value_positions(account: Account, coin_type: str | None = None) -> Valuation
         cursor.execute(VALUATION, {"account": account.pk, "coin": coin_type})
         cost, value, unpriced, paid_in, cash = cursor.fetchone()
     return Valuation(cost=cost, value=value, unpriced=tuple(sorted(unpriced)), paid_in=paid_in, cash=cash)
-
-
-def worths(account_ids: Collection[int]) -> dict[int, tuple[Decimal, Decimal]]:
-    """Give what each account is worth at the latest prices, and what was paid in, by account; one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(WORTHS, {"accounts": list(account_ids), "coin": None})
-        return {account_id: (equity, paid_in) for account_id, equity, paid_in in cursor.fetchall()}
 
 
 def value_by(account: Account, group: str) -> list[Group]:
