@@ -43,6 +43,7 @@ FIXED = (
     Entry(name="pnl.run_backtests", task="pnl.run_backtests", schedule="interval:5:seconds"),
     Entry(name="pnl.take_snapshots", task="pnl.take_snapshots", schedule="interval:1:minutes"),
     Entry(name="monitoring.forget_checks", task="monitoring.forget_checks", schedule="cron:40 3 * * *"),
+    Entry(name="monitoring.guard", task="monitoring.guard", schedule="interval:5:seconds"),
     Entry(name="monitoring.watch", task="monitoring.watch", schedule="interval:5:minutes"),
     Entry(name="monitoring.deliver", task="monitoring.deliver", schedule="interval:10:seconds"),
 )

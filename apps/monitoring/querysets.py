@@ -66,7 +66,16 @@ class ProtectionQuerySet(QuerySet["Protection"]):
     """Protections."""
 
     def enabled(self) -> Self:
-        return self.filter(enabled=True)
+        """Keep those that watch: switched on, and not of a deployment that was stopped."""
+        return self.filter(enabled=True).exclude(deployment__status="stopped")
+
+    def everybodys(self) -> Self:
+        """Keep those of no user, account or deployment."""
+        return self.filter(user=None, account=None, deployment=None)
+
+    def seen_by(self, user: Any) -> Self:
+        """Keep the user's own; all for who may view protections."""
+        return self if user.has_perm("monitoring.view_protection") else self.filter(user=user)
 
 
 class QualityQuerySet(QuerySet["QualityCheck"]):

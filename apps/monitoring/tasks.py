@@ -6,11 +6,18 @@ from celery import shared_task
 from django.conf import settings
 
 from apps.monitoring.metrics import tasks as counted  # noqa: F401 - it listens to what workers do
+from apps.monitoring.services import protections
 from apps.monitoring.services import pulse as pulses
 from apps.monitoring.services.deliveries import deliver_due
 from apps.monitoring.services.forgetting import forget_checks
 from apps.monitoring.services.watch import watch as watch_all
 from ohmycoins.core import clock
+
+
+@shared_task(name="monitoring.guard", soft_time_limit=25, time_limit=40)
+def guard() -> None:
+    """Brake what follows from sales booked since the last look."""
+    protections.guard(clock.now())
 
 
 @shared_task(name="monitoring.watch", soft_time_limit=240, time_limit=270)

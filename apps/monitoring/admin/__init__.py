@@ -1,5 +1,5 @@
 """Show operators what is watched, what was found, and who was told."""
 
-from apps.monitoring.admin import alerts, incidents, quality, rounds, schedule
+from apps.monitoring.admin import alerts, incidents, protections, quality, rounds, schedule
 
-__all__ = ["alerts", "incidents", "quality", "rounds", "schedule"]
+__all__ = ["alerts", "incidents", "protections", "quality", "rounds", "schedule"]

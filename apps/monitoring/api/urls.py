@@ -1,6 +1,6 @@
 """Route `/monitoring`."""
 
-from apps.monitoring.api import alert_views, collector_views, quality_views
+from apps.monitoring.api import alert_views, collector_views, protection_views, quality_views
 from ohmycoins.core.api.routes import ID, route
 
 urlpatterns = [
@@ -15,4 +15,6 @@ urlpatterns = [
     route("monitoring/channels", alert_views.ChannelsView),
     route(f"monitoring/channels/{ID}", alert_views.ChannelView),
     route(f"monitoring/channels/{ID}/test", alert_views.ChannelTestView),
+    route("monitoring/protections", protection_views.ProtectionsView),
+    route(f"monitoring/protections/{ID}", protection_views.ProtectionView),
 ]

@@ -9,7 +9,8 @@ from django.db.models import Q
 from apps.monitoring.querysets import ProtectionQuerySet
 from apps.trading.models import Account, Deployment
 from ohmycoins.core import clock
-from ohmycoins.core.fields import AudField
+from ohmycoins.core.fields import AudField, PriceField
+from ohmycoins.core.money import plain
 
 
 class Protection(models.Model):
@@ -53,15 +54,26 @@ class Protection(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk} {self.kind}"
 
+    @property
+    def is_everybodys(self) -> bool:
+        return self.user_id is None and self.account_id is None and self.deployment_id is None
+
 
 class Peak(models.Model):
-    """The most that a watched account, or a deployment's book, had earned; drawdown is measured from it."""
+    """How a watched account, or a deployment's book, did since `began_at`; drawdown is measured from the highest day.
+
+    An account's level is what A$1 became, payments aside; a book's is the AUD that it earned (`apps.monitoring.protections`).
+    """
 
     protection = models.ForeignKey(Protection, models.CASCADE, related_name="peaks")
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
     algorithm_id = models.BigIntegerField(null=True, help_text="The book's; null = the whole account.")
-    earned_aud = AudField()
-    at = models.DateTimeField()
+    began_at = models.DateTimeField(help_text="A release begins it anew.")
+    at = models.DateTimeField(help_text="When it was last seen to have changed.")
+    level = PriceField()
+    highs = models.JSONField(default=dict, help_text="The highest level of each day (UTC) of the window.")
+    equity_aud = AudField(null=True, help_text="When last seen; of accounts.")
+    paid_in_aud = AudField(null=True, help_text="Came by no trade until then, less what went; of accounts.")
 
     class Meta:
         constraints = (
@@ -71,4 +83,23 @@ class Peak(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M}"
+        return f"{plain(self.level)} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class ClosingMark(models.Model):
+    """Up to which closing the guard has looked: one row.
+
+    Numbers are given before they are committed, so what is seen is not all there is up to it: `done_id` follows
+    to `seen_id` when every transaction before `seen_xid` has ended.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    done_id = models.BigIntegerField(default=0)
+    seen_id = models.BigIntegerField(default=0)
+    seen_xid = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(id=1), name="closing_mark_once"),)
+
+    def __str__(self) -> str:
+        return f"closing {self.done_id}"

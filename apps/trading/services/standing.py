@@ -4,6 +4,7 @@ All of it is read under the account's lock, so that what is in flight cannot gro
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -77,6 +78,26 @@ MOVED = f"""
     LEFT JOIN ledgers_latestprice p ON p.coin_type = m.coin_type AND p.market = 'AUD'
     WHERE m.account_id = %(account)s AND m.recorded_at > %(since)s
 """  # noqa: S608 - constants only
+# The same of many accounts since their beginning, and what each is worth: of one moment, so that neither runs ahead.
+WORTHS = f"""
+    WITH held AS (
+        SELECT account_id, sum({ROUNDED}) AS value FROM (
+            SELECT h.account_id, h.quantity * {MARK} * 100000000 AS units FROM trading_holding h
+            JOIN ledgers_latestprice p ON p.coin_type = h.coin_type AND p.market = 'AUD'
+            WHERE h.account_id = ANY(%(accounts)s) AND h.quantity <> 0) AS marked GROUP BY account_id
+    ), moved AS (
+        SELECT account_id, sum(m.amount_aud + round(m.quantity * coalesce(m.unit_price, {MARK}, 0), 8)) AS aud
+        FROM trading_movement m LEFT JOIN ledgers_latestprice p ON p.coin_type = m.coin_type AND p.market = 'AUD'
+        WHERE m.account_id = ANY(%(accounts)s) GROUP BY account_id
+    ), imported AS (
+        SELECT account_id, sum((inputs ->> 'day_base_aud')::numeric) AS aud FROM trading_event
+        WHERE order_id IS NULL AND type = '{IMPORTED}' AND account_id = ANY(%(accounts)s) GROUP BY account_id
+    )
+    SELECT id, cash_aud + coalesce(held.value, 0), coalesce(moved.aud, 0) + coalesce(imported.aud, 0)
+    FROM trading_account LEFT JOIN held ON held.account_id = id LEFT JOIN moved ON moved.account_id = id
+        LEFT JOIN imported ON imported.account_id = id
+    WHERE id = ANY(%(accounts)s)
+"""  # noqa: S608 - constants only
 # What an algorithm's book is worth, and what it spent on coins less what it got for some, fees counted, since an
 # instant. A fill counts when it was recorded, which its order's trail says: a venue may tell of one late, by two days.
 BOOK = f"""
@@ -139,6 +160,16 @@ def read_worth(account: Account) -> Worth:
     """Value what the account has."""
     value, unpriced = _row(WORTH, account=account.pk)
     return Worth(equity_aud=account.cash_aud + value, unpriced=json.loads(unpriced))
+
+
+def read_worths(account_ids: Collection[int]) -> dict[int, tuple[Decimal, Decimal]]:
+    """Give by account what it is worth, and what came to it by no trade so far less what went, in AUD; one query.
+
+    The difference moves by what trading and the market do, and by nothing else: not by imported history either.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WORTHS, {"accounts": list(account_ids)})
+        return {account_id: (equity, came) for account_id, equity, came in cursor.fetchall()}
 
 
 def read_day(account: Account, now: datetime) -> Day:

@@ -10,6 +10,7 @@ from django.db import connection
 
 from apps.accounts.models import User
 from apps.ledgers.services.control import sync_sources
+from apps.monitoring.services.protections import sync_protections
 from ohmycoins.groups import sync_groups
 from ohmycoins.schedule import sync_schedules
 
@@ -17,7 +18,7 @@ from ohmycoins.schedule import sync_schedules
 class Command(BaseCommand):
     """Safe to run again at any time, also while the system is up."""
 
-    help = "Migrate, then create missing collectors, schedules, groups and the admin user."
+    help = "Migrate, then create missing collectors, schedules, groups, protections and the admin user."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._require_server()
@@ -26,6 +27,7 @@ class Command(BaseCommand):
             ("collectors", sync_sources()),
             ("schedules", sync_schedules()),
             ("groups", sync_groups()),
+            ("protections", sync_protections()),
         ):
             if created:
                 self.stdout.write(f"created {what}: {', '.join(created)}")

@@ -1,0 +1,105 @@
+"""Brake what rests on data that cannot be believed: a failing collector's algorithms, and coins whose price jumped."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from apps.ledgers.health import health
+from apps.ledgers.models import Source
+from apps.ledgers.models.entry import Item
+from apps.ledgers.services.control import off_because
+from apps.monitoring.models import Outlier, Protection
+from apps.monitoring.protections import Outliers
+from apps.monitoring.services.braking import cause_of, engage_for
+from apps.trading.algorithms.base import Series
+from apps.trading.models import Algorithm, Brake, Deployment
+from apps.trading.services import brakes
+from apps.trading.services.algorithms import inputs_of
+from apps.trading.services.ledger_rows import PRICES, TABLES
+from ohmycoins.core.money import plain
+
+FAILING = "failing"
+WATCH = "watch"
+"""Who releases what no collector causes any more, as the trail names it."""
+
+
+def look_at_collectors(protections: Sequence[Protection], now: datetime) -> None:
+    """Brake deployments of which a declared input's collector fails, and release those whose collectors do again."""
+    failing = _failing()
+    fed = {name: _fed_by(name) for name in failing}
+    standing = []
+    for protection in protections if failing else ():
+        for deployment in _deployments_of(protection):
+            declared = _series_of(deployment)
+            wrong = sorted(name for name in failing if fed[name] & declared)
+            if wrong:
+                about = f"deployment:{deployment.pk}"
+                standing.append(cause_of(protection, about))
+                _brake(protection, deployment, about, wrong, now)
+    brakes.release_gone(Protection.Kind.FAILING_COLLECTORS, standing, actor=WATCH, now=now)
+
+
+def look_at_outliers(protections: Sequence[Protection], now: datetime) -> list[Brake]:
+    """Brake the coins that have an outlier so young, until it is older."""
+    engaged = []
+    for protection in protections:
+        rule = Outliers.model_validate(protection.parameters)
+        length = timedelta(minutes=rule.minutes)
+        fresh = Outlier.objects.filter(occurred_at__gt=now - length)
+        for outlier in fresh.order_by("coin_type", "-occurred_at", "-id").distinct("coin_type"):
+            brake = engage_for(
+                protection, about=f"outlier:{outlier.pk}", now=now, coin_type=outlier.coin_type,
+                until=outlier.occurred_at + length, reason=_jumped(outlier),
+                inputs={"outlier": outlier.pk, "price": outlier.price_id},
+            )  # fmt: skip
+            engaged += [brake] if brake else []
+    return engaged
+
+
+def _failing() -> list[str]:
+    """Name the collectors that are on and fail."""
+    return [
+        source.name for source in Source.objects.with_health()
+        if health(off=off_because(source) is not None, success_rate=source.success_rate) == FAILING  # type: ignore[attr-defined]
+    ]  # fmt: skip
+
+
+def _fed_by(collector: str) -> set[Series]:
+    """Give the series that a collector has ever stored an entry of."""
+    return {
+        series for series, table in TABLES.items()
+        if (table.model.objects.filter(collector=collector).exists() if issubclass(table.model, Item) else collector == PRICES)
+    }  # fmt: skip
+
+
+def _deployments_of(protection: Protection) -> Iterable[Deployment]:
+    active: QuerySet[Deployment] = Deployment.objects.active().select_related("algorithm").order_by("id")
+    if protection.deployment_id:
+        return active.filter(pk=protection.deployment_id)
+    if protection.account_id:
+        return active.filter(account=protection.account_id)
+    return active.filter(user=protection.user_id) if protection.user_id else active
+
+
+def _series_of(deployment: Deployment) -> set[Series]:
+    as_deployed = Algorithm(slug=deployment.algorithm.slug, parameters=deployment.parameters)
+    return {wanted.series for wanted in inputs_of(as_deployed)}
+
+
+def _brake(
+    protection: Protection, deployment: Deployment, about: str, wrong: Sequence[str], now: datetime
+) -> None:
+    verb = "fails" if len(wrong) == 1 else "fail"
+    engage_for(
+        protection, about=about, now=now, account_id=deployment.account_id, algorithm_id=deployment.algorithm_id,
+        reason=f"{', '.join(wrong)} {verb}, on which deployment {deployment.pk} depends",
+        inputs={"collectors": list(wrong), "deployment": deployment.pk},
+    )  # fmt: skip
+
+
+def _jumped(outlier: Outlier) -> str:
+    return (
+        f"{outlier.coin_type} jumped from A${plain(outlier.before)} to A${plain(outlier.last)}"
+        f" at {outlier.occurred_at:%H:%M:%S} UTC"
+    )

@@ -1,0 +1,223 @@
+"""The guard: what follows from sales, once a sale, whoever commits late, and nothing when idle."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from apps.ledgers.tests.factories import make_price
+from apps.monitoring.models import ClosingMark
+from apps.monitoring.services.guard import guard
+from apps.monitoring.tests.protecting import engaged, protect, reprice, sell_at
+from apps.pnl.models import Closing
+from apps.pnl.services.rebuild import rebuild_coin
+from apps.trading.models import Account, Brake
+from apps.trading.services.brakes import release
+from apps.trading.tests.deployed import make_decision, make_deployment, traded_by
+from apps.trading.tests.factories import make_account, place, trade
+from apps.trading.tests.races import in_threads
+from ohmycoins.core.clock import now
+
+pytestmark = pytest.mark.django_db
+COOL = {"minutes": 10}
+
+
+@pytest.fixture(autouse=True)
+def noon(clock: Any) -> Any:
+    return clock
+
+
+@pytest.fixture
+def account() -> Account:
+    make_price("ETH", bid=99_999, ask=100_000)
+    return make_account()
+
+
+def shown() -> list[tuple[str, int | None, str, str]]:
+    return [
+        (brake.kind, brake.account_id, brake.coin_type, f"{brake.until:%H:%M}" if brake.until else "")
+        for brake in engaged()
+    ]
+
+
+def test_losing_sale_cools_its_coin_down_in_its_account_only(account: Account, noon: Any) -> None:
+    protection = protect("cooldown", COOL)
+    sell_at(account, 90_000)
+    assert guard(now()) == 1
+    assert shown() == [("cooldown", account.pk, "BTC", "12:10")]
+    (brake,) = engaged()
+    # 0.01 bought at 100,000 and sold at 90,000, 0.1 % fee on both sides.
+    assert brake.reason == "a sale of BTC: lost A$101.9"
+    assert (brake.engaged_by, brake.inputs["protection"]) == (f"protection:{protection.pk}", protection.pk)
+    assert place(account, quantity="0.01").denials[0]["code"] == "BRAKED"
+    assert place(account, coin_type="ETH", quantity="0.01").status == "pending"
+    assert place(make_account(), quantity="0.01").status == "pending"
+    noon.shift(600)
+    assert place(account, quantity="0.01").status == "pending"
+
+
+def test_winning_sale_brakes_nothing(account: Account) -> None:
+    protect("cooldown", COOL)
+    sell_at(account, 110_000)
+    assert guard(now()) == 0
+    assert not Brake.objects.exists()
+
+
+def test_looking_again_engages_nothing_again_and_overrules_no_person(account: Account) -> None:
+    protect("cooldown", COOL)
+    sell_at(account, 90_000)
+    assert [guard(now()) for _ in range(3)] == [1, 0, 0]
+    release(engaged()[0].pk, actor="user:1", reason="I know", now=now())
+    ClosingMark.objects.update(done_id=0, seen_id=0, seen_xid=0)
+    assert guard(now()) == 0
+    assert engaged() == []
+
+
+def test_book_kept_anew_is_no_new_sale(account: Account) -> None:
+    protect("cooldown", COOL)
+    sell_at(account, 90_000)
+    guard(now())
+    before = Closing.objects.get().pk
+    keep_anew(account)
+    assert Closing.objects.get().pk > before
+    assert guard(now()) == 0
+
+
+def test_sale_looked_at_too_late_brakes_nothing(account: Account, noon: Any) -> None:
+    protect("cooldown", COOL)
+    sell_at(account, 90_000)
+    noon.shift(600)
+    assert guard(now()) == 0
+
+
+def test_idle_pass_is_one_query(account: Account, django_assert_num_queries: Any) -> None:
+    protect("cooldown", COOL)
+    sell_at(account, 90_000)
+    for _ in range(2):
+        guard(now())
+    with django_assert_num_queries(1):
+        assert guard(now()) == 0
+
+
+def test_fills_of_one_order_are_one_sale(account: Account) -> None:
+    protect("losing_sales", {"sales": 2, "window_minutes": 60, "pause_minutes": 30})
+    make_price()
+    trade(account, quantity="0.01")
+    trade(account, quantity="0.01")
+    reprice("BTC", 90_000)
+    order = trade(account, "sell", quantity="0.02")
+    # As a venue tells of it in two parts.
+    fill = order.fills.get()
+    half = fill.quantity / 2
+    Closing.objects.all().delete()
+    for number in (1, 2):
+        fill.pk, fill.quantity, fill.venue_fill_id = None, half, f"part {number}"
+        fill.save(force_insert=True)
+        Closing.objects.create(
+            fill=fill, account=account, coin_type="BTC", quantity=half, proceeds=899, cost=1001, realized_pnl=-102,
+            fee_aud=1, closed_at=now(),
+        )  # fmt: skip
+    assert guard(now()) == 0
+    sell_at(account, 90_000)
+    assert guard(now()) == 1
+
+
+def test_losing_sales_brake_the_whole_account(account: Account, noon: Any) -> None:
+    protect("losing_sales", {"sales": 2, "window_minutes": 60, "pause_minutes": 30}, account=account)
+    sell_at(account, 90_000)
+    guard(now())
+    assert engaged() == []
+    noon.shift(600)
+    sell_at(account, 90_000, "ETH")
+    guard(now())
+    assert shown() == [("losing_sales", account.pk, "", "12:40")]
+    assert trade(account, "sell", quantity="0.01").denials[0]["code"] == "INSUFFICIENT_HOLDINGS"
+    assert place(account, quantity="0.01").denials[0]["code"] == "BRAKED"
+
+
+def test_low_profit_locks_the_coin(account: Account) -> None:
+    protect("low_profit", {"window_minutes": 60, "required_profit_percent": "20", "pause_minutes": 30})
+    sell_at(account, 110_000)
+    guard(now())
+    assert shown() == [("low_profit", account.pk, "BTC", "12:30")]
+
+
+@pytest.mark.parametrize("whose", ["other user", "other account", "off", "own user", "own account"])
+def test_protection_watches_what_is_its_own(account: Account, whose: str) -> None:
+    other = make_account()
+    protect("cooldown", COOL, **{
+        "other user": {"user": other.user}, "other account": {"account": other}, "off": {"enabled": False},
+        "own user": {"user": account.user}, "own account": {"user": account.user, "account": account},
+    }[whose])  # fmt: skip
+    sell_at(account, 90_000)
+    assert guard(now()) == (1 if whose.startswith("own") else 0)
+
+
+def test_protection_of_a_deployment_watches_its_book_and_brakes_its_algorithm(account: Account) -> None:
+    deployment = make_deployment(account)
+    protect("cooldown", COOL, user=account.user, deployment=deployment)
+    sell_at(account, 90_000)
+    assert guard(now()) == 0
+    make_price()
+    reprice("BTC", 100_000)
+    traded_by(make_decision(deployment), quantity="0.01")
+    reprice("BTC", 90_000)
+    traded_by(make_decision(deployment), "sell", quantity="0.01")
+    assert guard(now()) == 1
+    (brake,) = engaged()
+    assert (brake.account_id, brake.algorithm_id, brake.coin_type) == (
+        account.pk,
+        deployment.algorithm_id,
+        "BTC",
+    )
+    assert place(account, quantity="0.01").status == "pending"
+
+
+def keep_anew(account: Account) -> None:
+    with transaction.atomic():
+        rebuild_coin(Account.objects.locked().get(pk=account.pk), "BTC")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sale_that_commits_after_a_later_one_was_seen_is_not_missed() -> None:
+    """Numbers are given before they are committed."""
+    slow, quick = make_account(), make_account()
+    sell_at(slow, 90_000)
+    sell_at(quick, 90_000)
+    guard(now())
+    guard(now())
+    protect("cooldown", COOL)
+    numbered, go_on = threading.Event(), threading.Event()
+
+    def book_slowly() -> None:
+        with transaction.atomic():
+            keep_anew(slow)
+            numbered.set()
+            go_on.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=book_slowly)
+    thread.start()
+    assert numbered.wait(10)
+    keep_anew(quick)
+    newest = Closing.objects.get(account=quick).pk
+    for _ in range(3):
+        guard(now())
+    assert [brake.account_id for brake in engaged()] == [quick.pk]
+    go_on.set()
+    thread.join()
+    assert Closing.objects.get(account=slow).pk < newest
+    guard(now())
+    assert [brake.account_id for brake in engaged()] == [quick.pk, slow.pk]
+    for _ in range(2):
+        guard(now())
+    assert ClosingMark.objects.get().done_id == newest
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guards_at_once_engage_once() -> None:
+    protect("cooldown", COOL)
+    sell_at(make_account(), 90_000)
+    assert sum(in_threads(4, lambda _: guard(now()))) == 1
+    assert Brake.objects.count() == 1
