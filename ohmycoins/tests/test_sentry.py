@@ -15,7 +15,8 @@ REPORT = """
 import json, sentry_sdk
 from sentry_sdk.transport import Transport
 from django.conf import settings
-from django.test import RequestFactory, override_settings
+from django.test import RequestFactory
+from django.views.decorators.csrf import csrf_exempt
 import django
 django.setup()
 
@@ -25,6 +26,7 @@ class Kept(Transport):
         seen.extend(item.payload.json for item in envelope.items if item.payload.json)
 sentry_sdk.get_client().transport = Kept({})
 
+@csrf_exempt
 def view(request):
     api_secret = "hunter2-local"
     raise RuntimeError("boom")
@@ -35,8 +37,7 @@ import ohmycoins.urls
 ohmycoins.urls.urlpatterns.insert(0, path("boom", view))
 request = RequestFactory().post("/boom?token=hunter2-query", {"password": "hunter2-body"},
     HTTP_HOST="localhost", HTTP_AUTHORIZATION="Bearer hunter2-header", HTTP_COOKIE="seen=hunter2-cookie", REMOTE_ADDR="203.0.113.9")
-environ = request.environ
-WSGIHandler()(environ, lambda *_: None)
+WSGIHandler()(request.environ, lambda *_: None)
 sentry_sdk.flush()
 print("SEEN" + json.dumps(seen))
 """
