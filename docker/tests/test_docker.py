@@ -4,6 +4,7 @@ The compose file is parsed and checked, and the entrypoint's roles run for real 
 servers. That the image builds is not proved here.
 """
 
+import json
 import os
 import re
 import signal
@@ -16,11 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
+from apps.monitoring.metrics import tasks
 from ohmycoins.env import BASE_DIR
 
 DOCKER = Path(__file__).parents[1]
 WORKERS = ("worker-orders", "worker-collect", "worker-default", "worker-lab")
 ROLES = {"web", "beat", "prepare", *WORKERS}
+WATCHING = {"prometheus", "grafana"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,8 @@ def services() -> dict[str, Any]:
 
 
 def test_compose_has_every_role_and_both_servers(services: dict[str, Any]) -> None:
-    assert set(services) == ROLES | {"postgres", "redis"}
+    assert set(services) == ROLES | WATCHING | {"postgres", "redis"}
+    assert {name for name, service in services.items() if "profiles" in service} == WATCHING
     assert {service["command"][0] for name, service in services.items() if name in ROLES} == ROLES
 
 
@@ -63,7 +67,71 @@ def test_no_secret_has_a_default_and_only_loopback_is_published(services: dict[s
     assert "${SECRET_KEY:?" in text
     assert "${POSTGRES_PASSWORD:?" in text
     published = [port for service in services.values() for port in service.get("ports", [])]
-    assert published == ["127.0.0.1:${OMC_PORT:-8000}:8000"]
+    assert published == [
+        "127.0.0.1:${OMC_PORT:-8000}:8000", "127.0.0.1:${PROMETHEUS_PORT:-9090}:9090",
+        "127.0.0.1:${GRAFANA_PORT:-3000}:3000",
+    ]  # fmt: skip
+
+
+def test_every_role_counts_in_one_place(services: dict[str, Any]) -> None:
+    for name in ROLES:
+        assert services[name]["environment"]["PROMETHEUS_MULTIPROC_DIR"] == "/metrics"
+        assert services[name]["volumes"] == ["metrics:/metrics"]
+
+
+def expressions() -> dict[str, str]:
+    """Give what the alert rules and the dashboard's panels ask Prometheus for, by their names."""
+    groups = yaml.safe_load((DOCKER / "prometheus" / "alerts.yml").read_text())["groups"]
+    asked = {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}
+    for panel in json.loads((DOCKER / "grafana" / "ohmycoins.json").read_text())["panels"]:
+        for target in panel.get("targets", []):
+            asked[f"{panel['title']} {target['refId']}"] = target["expr"]
+    return asked
+
+
+@pytest.mark.django_db
+def test_alert_rules_and_dashboard_ask_for_families_that_there_are(client: Any, settings: Any) -> None:
+    settings.METRICS_TOKEN = "read-me"
+    text = client.get("/metrics", HTTP_AUTHORIZATION="Bearer read-me").content.decode()
+    text += client.get(
+        "/metrics", HTTP_AUTHORIZATION="Bearer read-me"
+    ).content.decode()  # the first was counted
+    there = set(re.findall(r"^# TYPE (\S+)", text, re.M)) | {"up"}
+    # What workers count is not counted here, and has its names in a module of its own.
+    there |= {f"{tasks.TASKS._name}_total", tasks.RUNTIME._name, tasks.RUNNING._name}
+    for title, expression in expressions().items():
+        names = re.findall(r"\b(?:omc|django|trust)_\w+|\bup\b", expression)
+        assert names or "vector" in expression, title
+        for name in names:
+            assert re.sub(r"_(bucket|sum|count)$", "", name) in there or name in there, f"{title}: {name}"
+
+
+def test_alert_rules_are_named_once_and_each_says_how_bad_it_is() -> None:
+    groups = yaml.safe_load((DOCKER / "prometheus" / "alerts.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    assert {"BeatDead", "QueueSilent", "InvariantBroken"} <= {rule["alert"] for rule in rules}
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("low", "medium", "high"), rule["alert"]
+        assert rule["annotations"]["summary"].endswith("."), rule["alert"]
+
+
+def test_dashboard_has_every_panel_once_and_none_over_another() -> None:
+    panels = json.loads((DOCKER / "grafana" / "ohmycoins.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        taken |= cells
+
+
+def test_prometheus_brings_the_token_by_a_file_that_compose_mounts(services: dict[str, Any]) -> None:
+    (job,) = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert job["authorization"] == {"type": "Bearer", "credentials_file": "/run/secrets/metrics_token"}
+    assert services["prometheus"]["secrets"] == ["metrics_token"]
 
 
 def test_image_is_not_root_and_installs_the_locked_requirements() -> None:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, Min
+from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily
 
 from apps.monitoring.metrics.families import age, gauge
-from apps.pnl.models import Backtest, BookingFailure
 from apps.pnl.services.valuation import VALUED
-from apps.trading.models import Brake, Decision
+from apps.trading.models import Brake
 from apps.trading.states import IN_FLIGHT, TERMINAL, values
 
 ENDED_WITHIN = timedelta(hours=1)
@@ -40,6 +39,13 @@ ACCOUNTS = f"""
     ) AS held
 """  # noqa: S608 - constants only
 COUNTED = "SELECT mode, status, count(*) FROM trading_account GROUP BY mode, status"
+# Each by an index of what waits alone.
+WAITING = """
+    SELECT due.count, due.oldest, tests.queued, tests.running, (SELECT count(*) FROM pnl_bookingfailure)
+    FROM (SELECT count(*) AS count, min(slot) AS oldest FROM trading_decision WHERE status = 'due') AS due,
+         (SELECT count(*) FILTER (WHERE status = 'queued') AS queued, count(*) FILTER (WHERE status = 'running') AS running
+          FROM pnl_backtest WHERE status IN ('queued', 'running')) AS tests
+"""
 
 
 def orders_in_flight(now: datetime) -> Iterator[GaugeMetricFamily]:
@@ -90,16 +96,14 @@ def accounts(now: datetime) -> Iterator[GaugeMetricFamily]:
 
 def waiting(now: datetime) -> Iterator[GaugeMetricFamily]:
     """Measure what waits for a worker, and what holds purchases back."""
-    due = Decision.objects.waiting().aggregate(count=Count("pk"), oldest=Min("slot"))
-    yield gauge(
-        "omc_decisions_due", "Slots of deployments that nobody has decided yet.", (), [(due["count"],)]
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING)
+        due, oldest, queued, running, unbooked = cursor.fetchone()
+    yield gauge("omc_decisions_due", "Slots of deployments that nobody has decided yet.", (), [(due,)])
     yield gauge("omc_decision_oldest_age_seconds", "Age of the oldest slot that nobody has decided yet.", (),
-                [(age(due["oldest"], now),)])  # fmt: skip
-    tests = dict(Backtest.objects.unfinished().order_by().values_list("status").annotate(count=Count("pk")))
+                [(age(oldest, now),)])  # fmt: skip
     yield gauge("omc_backtests", "Backtests that are not done, by status.", ["status"],
-                [(status, tests.get(status, 0)) for status in ("queued", "running")])  # fmt: skip
-    yield gauge("omc_booking_failures", "Coins whose book lacks something recorded.", (),
-                [(BookingFailure.objects.count(),)])  # fmt: skip
+                [("queued", queued), ("running", running)])  # fmt: skip
+    yield gauge("omc_booking_failures", "Coins whose book lacks something recorded.", (), [(unbooked,)])
     brakes = Brake.objects.engaged(now).order_by().values_list("kind").annotate(count=Count("pk"))
     yield gauge("omc_brakes_engaged", "Brakes that hold purchases back now, by kind.", ["kind"], brakes)

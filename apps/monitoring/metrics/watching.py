@@ -24,8 +24,7 @@ BROKER_SECONDS = 0.5
 
 def collectors(now: datetime) -> Iterator[GaugeMetricFamily]:
     """Measure collectors by their runs of the last day, and how they do now."""
-    since = max(figures.counted_since(now), now - RUNS_WITHIN)
-    each = figures.figures(now, since=since)
+    each = figures.figures(now, within=RUNS_WITHIN)
     runs = [
         (one.name, status, count)
         for one in each
@@ -70,14 +69,18 @@ def alerts(now: datetime) -> Iterator[GaugeMetricFamily]:
     yield gauge("omc_alerts", "Alerts that stand, by severity.", ["severity"], total.items())
     yield gauge("omc_alerts_by_type", "Alerts that stand, by type and severity.", ["type", "severity"],
                 [(kind, word, counts.get((kind, word), 0)) for kind in kinds for word in Severity.values])  # fmt: skip
-    told = dict(Delivery.objects.order_by().values_list("status").annotate(count=Count("pk")))
+    messages = Delivery.objects.order_by().values_list("status")
+    told = {
+        status: (count, oldest) for status, count, oldest in messages.annotate(Count("pk"), Min("created_at"))
+    }
     yield gauge("omc_alert_deliveries", "Messages about alerts, by status.", ["status"],
-                [(status, told.get(status, 0)) for status in Delivery.Status.values])  # fmt: skip
-    late = Delivery.objects.filter(status=Delivery.Status.PENDING).aggregate(oldest=Min("created_at"))
+                [(status, told.get(status, (0, None))[0]) for status in Delivery.Status.values])  # fmt: skip
+    late = told.get(Delivery.Status.PENDING, (0, None))[1]
     yield gauge("omc_alert_delivery_oldest_age_seconds", "Age of the oldest message that is still to be sent.", (),
-                [(age(late["oldest"], now),)])  # fmt: skip
-    broken = Incident.objects.standing().aggregate(count=Count("pk"))
-    yield gauge("omc_incidents", "Broken invariants that stand.", (), [(broken["count"],)])
+                [(age(late, now),)])  # fmt: skip
+    yield gauge(
+        "omc_incidents", "Broken invariants that stand.", (), [(Incident.objects.standing().count(),)]
+    )
 
 
 def rounds(now: datetime) -> Iterator[GaugeMetricFamily]:

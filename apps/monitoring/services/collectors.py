@@ -57,14 +57,14 @@ FIGURES = f"""
 """  # noqa: S608 - constants only
 # How each source does now: the share of its newest runs that succeeded.
 NOW = f"""
-    SELECT source.name, recent.rate FROM ledgers_source source
+    SELECT source.*, recent.rate FROM ledgers_source source
     CROSS JOIN LATERAL (
         SELECT avg(CASE WHEN status = 'failed' THEN 0 ELSE 1 END)::float AS rate FROM (
             SELECT status FROM ledgers_collectionrun
             WHERE source_id = source.name AND started_at >= %(since)s AND {COUNTED}
             ORDER BY started_at DESC, id DESC LIMIT {RECENT_RUNS}
         ) AS newest
-    ) AS recent
+    ) AS recent ORDER BY source.name
 """  # noqa: S608 - constants only
 
 
@@ -111,34 +111,39 @@ def counted_since(now: datetime) -> datetime:
     return max(mark, now - LONGEST) if mark else now - LONGEST
 
 
-def figures(now: datetime, *, since: datetime | None = None) -> list[CollectorFigures]:
-    """Give each collector's figures by name; of runs begun at `since` or later, by default since the newest mark."""
-    return _read(now, since)[0]
-
-
-def total(now: datetime, *, since: datetime | None = None) -> CollectorFigures:
-    """Give the figures of all collectors' runs together; its health is that of the worst."""
-    return _read(now, since)[1]
-
-
 def figures_and_total(
-    now: datetime, *, since: datetime | None = None
+    now: datetime, *, since: datetime | None = None, within: timedelta = LONGEST
 ) -> tuple[list[CollectorFigures], CollectorFigures]:
-    """Give each collector's figures, and those of all together, read at once."""
-    return _read(now, since)
+    """Give each collector's figures, and those of all together; `since` counts whatever the mark."""
+    marked = counted_since(now)
+    with connection.cursor() as cursor:
+        cursor.execute(FIGURES, {"since": since or max(marked, now - within)})
+        counted = {row[0]: row[1:] for row in cursor.fetchall()}
+    each = [
+        _figures(name, does.ledger, does.health, does.off_because, counted.get(name, NOTHING))
+        for name, does in doing(now, since=marked).items()
+    ]
+    return each, _together(each, counted[None])
+
+
+def figures(now: datetime, *, within: timedelta = LONGEST) -> list[CollectorFigures]:
+    """Give each collector's figures by name; of runs begun since the newest mark, and `within` that time."""
+    return figures_and_total(now, within=within)[0]
+
+
+def total(now: datetime, *, within: timedelta = LONGEST) -> CollectorFigures:
+    """Give the figures of all collectors' runs together; its health is that of the worst."""
+    return figures_and_total(now, within=within)[1]
 
 
 def doing(now: datetime, *, since: datetime | None = None) -> dict[str, Doing]:
-    """Say by name how each collector does now; by two queries, however many runs there are."""
-    sources = {source.name: source for source in Source.objects.all()}
-    with connection.cursor() as cursor:
-        cursor.execute(NOW, {"since": since or counted_since(now)})
-        rows = cursor.fetchall()
+    """Say by name how each collector does now; of each, twenty runs are read."""
+    sources: Any = Source.objects.raw(NOW, {"since": since or counted_since(now)})
     return {
-        name: Doing(health(off=(off := off_because(sources[name])) is not None, success_rate=rate), off, rate,
-                    sources[name].ledger)
-        for name, rate in sorted(rows)
-        if name in sources
+        source.name: Doing(
+            health(off=(off := off_because(source)) is not None, success_rate=source.rate), off, source.rate, source.ledger
+        )
+        for source in sources
     }  # fmt: skip
 
 
@@ -163,18 +168,6 @@ def mark(*, now: datetime, actor: str, reason: str) -> MetricsMark:
     made = MetricsMark.objects.create(at=now, made_by=actor, reason=reason)
     log.info("metrics.marked", actor=actor, reason=reason)
     return made
-
-
-def _read(now: datetime, since: datetime | None) -> tuple[list[CollectorFigures], CollectorFigures]:
-    marked = counted_since(now)
-    with connection.cursor() as cursor:
-        cursor.execute(FIGURES, {"since": since or marked})
-        counted = {row[0]: row[1:] for row in cursor.fetchall()}
-    each = [
-        _figures(name, does.ledger, does.health, does.off_because, counted.get(name, NOTHING))
-        for name, does in doing(now, since=marked).items()
-    ]
-    return each, _together(each, counted[None])
 
 
 def _figures(name: str, ledger: str, health: str, off: str | None, row: Any) -> CollectorFigures:

@@ -123,10 +123,12 @@ def test_collector_that_does_badly_is_found_by_how_badly(
     assert found == ([("collector:coinspot_prices", severity)] if severity else [])
 
 
-def test_figures_are_four_queries_however_many_collectors(clock: Any, django_assert_num_queries: Any) -> None:
+def test_figures_are_three_queries_however_many_collectors(
+    clock: Any, django_assert_num_queries: Any
+) -> None:
     for name in ("coinspot_prices", "news_rss", "defillama"):
         run(source=make_source(name))
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         collectors.figures_and_total(now())
 
 

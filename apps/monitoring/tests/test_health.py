@@ -123,13 +123,13 @@ def test_quality_that_was_not_measured_lately_is_not_vouched_for(
     assert client.get("/health").json()["checks"]["quality"]["status"] == word
 
 
-def test_health_asks_the_database_eight_questions(
+def test_health_asks_the_database_seven_questions(
     client: Client, worker: None, django_assert_num_queries: Any
 ) -> None:
     beat()
     measured(1.0)
     make_run()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         client.get("/health")
 
 
