@@ -14,7 +14,7 @@ from django.db import DatabaseError
 
 from apps.monitoring.findings import HIGH, Finding
 from apps.monitoring.models import Round, Type
-from apps.monitoring.services import alerts, collectors, conditions, invariants, quality, system
+from apps.monitoring.services import alerts, collectors, conditions, invariants, protections, quality, system
 from ohmycoins.core import clock
 
 log = structlog.get_logger(__name__)
@@ -37,14 +37,17 @@ PARTS = (
     Part("bookings", (Type.BOOKING,), conditions.bookings),
     Part("orders", (Type.ORDER,), conditions.orders),
     Part("deployments", (Type.DEPLOYMENT,), conditions.deployments),
-    Part("held", (Type.BRAKE,), conditions.held),
+    # Last, by what the others found.
+    Part("brakes", (Type.BRAKE,), lambda now: [*protections.look(now), *conditions.held(now)]),
 )
 
 
 def watch() -> Round:
     """Do one round, and store what it took."""
     now, began = clock.now(), time.perf_counter()
-    took, failed, broken = {}, {}, []
+    took: dict[str, int] = {}
+    failed: dict[str, str] = {}
+    broken: list[Finding] = []
 
     def look_at_system(now: datetime) -> Sequence[Finding]:
         return [*system.look(now), *broken]  # last, so that it tells of the parts that failed

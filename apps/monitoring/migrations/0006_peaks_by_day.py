@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Nothing has written a peak yet: the table is made anew, with a high of each day."""
 
     dependencies = [
-        ('monitoring', '0004_follow_renames'),
+        ('monitoring', '0005_alert_deliveries'),
         ('trading', '0011_brake_causes'),
     ]
 

@@ -12,7 +12,7 @@ SEEN_TO_BE_OVER = "UPDATE monitoring_incident SET resolved_at = seen_at WHERE re
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0011_alert_deliveries'),
+        ('monitoring', '0006_peaks_by_day'),
     ]
 
     operations = [
