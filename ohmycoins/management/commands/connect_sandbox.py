@@ -1,4 +1,4 @@
-"""`manage.py connect_sandbox`: give the admin user a live account at the simulated venue (`make demo`)."""
+"""`manage.py connect_sandbox`: give the admin user a live account, and alerts, at the simulator (`make demo`)."""
 
 import time
 from typing import Any
@@ -9,6 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Sum
 
 from apps.accounts.models import User
+from apps.monitoring.models import AlertRule, Severity
+from apps.monitoring.services.channels import delete_channel
+from apps.monitoring.services.rules import change_rule, create_rule
 from apps.trading.models import Account, Credential, Holding, Limits
 from apps.trading.records import Bounds
 from apps.trading.services.accounts import open_account
@@ -22,16 +25,17 @@ from ohmycoins.core.money import plain
 from ohmycoins.sandbox.venue.venue import DEMO, DEMO_BALANCES
 
 NAME = "CoinSpot (simulated)"
+HOST = "127.0.0.1"
 START_SECONDS = 20.0  # what a sandbox may take to come up
 
 
 class Command(BaseCommand):
     """Safe to run again: a sandbox that forgot everything is told what the account has by our rows."""
 
-    help = "Open, connect and activate an account at the sandbox that COINSPOT_URL points at."
+    help = "Open, connect and activate an account at the sandbox that COINSPOT_URL points at; send alerts to its inbox."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if "127.0.0.1" not in settings.COINSPOT_URL:
+        if HOST not in settings.COINSPOT_URL:
             raise CommandError(f"COINSPOT_URL={settings.COINSPOT_URL} is not a sandbox on this machine")
         user = User.objects.filter(is_superuser=True).order_by("pk").first()
         if user is None:
@@ -50,6 +54,7 @@ class Command(BaseCommand):
         if account.activated_at is None:
             activate_account(account.pk, by=user)
         self.stdout.write(f"account {account.pk}, {NAME}, trades at {settings.COINSPOT_URL}")
+        _send_alerts(user, to=f"{settings.COINSPOT_URL}/inbox/demo")
 
     def _tell_sandbox(self, account: Account) -> None:
         """Open the account there with what it has here; a new one has what the sandbox gives it."""
@@ -74,3 +79,15 @@ class Command(BaseCommand):
                 time.sleep(0.2)
             else:
                 return
+
+
+def _send_alerts(user: User, *, to: str) -> None:
+    """Tell the sandbox's inbox of every alert; its port is another one each time."""
+    rule = AlertRule.objects.of(user).filter(channels__name__endswith=HOST).first()
+    if rule:
+        gone = list(rule.channels.all())
+        change_rule(rule, channels=[to], actor="demo")
+        for channel in gone:
+            delete_channel(channel, actor="demo")
+    else:
+        create_rule(user, channels=[to], min_severity=Severity.LOW, actor="demo")
