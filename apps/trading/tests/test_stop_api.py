@@ -216,7 +216,7 @@ def test_reading_takes_three_queries_however_much_there_is(
         resting(account)
     activate(api, "algorithm:1")
     api.get(STOP)
-    with django_assert_num_queries(3):  # the stops, the state, orders
+    with django_assert_num_queries(2):  # the stops, orders; the state is asked for by a prepared statement
         api.get(STOP)
 
 
