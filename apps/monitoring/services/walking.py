@@ -68,6 +68,7 @@ SIZE_AHEAD = 500
 MATCH = "match"
 # What was recorded after an id: the row, and what else it may have broken.
 AHEAD: Mapping[str, tuple[tuple[str, ...], str]] = {
+    ORDER: ((ORDER,), "SELECT id, id FROM trading_order WHERE id > %(newest)s"),
     EVENT: ((EVENT, ORDER), "SELECT id, id, order_id FROM trading_event WHERE id > %(newest)s"),
     FILL: ((FILL, COIN, DAY), """
         SELECT fill.id, fill.id, fill.account_id, coin_type, fill.account_id, (executed_at AT TIME ZONE timezone)::date
@@ -77,6 +78,7 @@ AHEAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     MATCH: ((LOT, CLOSING), "SELECT id, lot_id, closing_id FROM pnl_match WHERE id > %(newest)s"),
 }  # fmt: skip
 TABLES = {
+    ORDER: "trading_order",
     EVENT: "trading_event",
     FILL: "trading_fill",
     LOT: "pnl_lot",

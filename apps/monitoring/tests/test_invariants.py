@@ -260,6 +260,17 @@ def test_what_is_new_is_looked_at_before_its_turn(order: Order, clock: Any) -> N
     assert walking.look_ahead(system_clock.now(), Budget(10)) == [], "once"
 
 
+def test_order_put_in_without_an_event_is_looked_at_before_its_turn(order: Order) -> None:
+    by_hand(
+        "INSERT INTO trading_order SELECT (twin).* FROM (SELECT jsonb_populate_record(o, jsonb_build_object('id', 10 * id,"
+        f" 'venue_order_id', 'X')) AS twin FROM trading_order o WHERE id = {order.pk}) AS made"
+    )
+    found = walking.look_ahead(system_clock.now(), Budget(10))
+    assert {("last_event", order.pk * 10), ("order_sums", order.pk * 10)} <= {
+        (breach.name, breach.order_id) for breach in found
+    }
+
+
 def test_sums_are_kept_of_old_fills_and_a_later_pass_finds_one_that_was_edited(
     order: Order, clock: Any
 ) -> None:
