@@ -1,4 +1,4 @@
-"""Brake what rests on data that cannot be believed: a failing collector's algorithms, and coins whose price jumped."""
+"""Brake what rests on data that cannot be believed: on collectors that fail or stand still, and coins whose price jumped."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from apps.ledgers.health import health
 from apps.ledgers.models import Source
 from apps.ledgers.models.entry import Item
 from apps.ledgers.services.control import off_because
-from apps.monitoring.models import Outlier, Protection
+from apps.monitoring.models import Outlier, Protection, QualityCheck
 from apps.monitoring.protections import Outliers
 from apps.monitoring.services.braking import cause_of, engage_for
 from apps.trading.algorithms.base import Series
@@ -25,14 +25,14 @@ WATCH = "watch"
 
 
 def look_at_collectors(protections: Sequence[Protection], now: datetime) -> None:
-    """Brake deployments of which a declared input's collector fails, and release those whose collectors do again."""
-    failing = _failing()
-    fed = {name: _fed_by(name) for name in failing}
+    """Brake deployments of which a declared input's collector fails or stands still, and release the others."""
+    doubted = _frozen() | _failing()
+    fed = {name: _fed_by(name) for name in doubted}
     standing = []
-    for protection in protections if failing else ():
+    for protection in protections if doubted else ():
         for deployment in _deployments_of(protection):
             declared = _series_of(deployment)
-            wrong = sorted(name for name in failing if fed[name] & declared)
+            wrong = {name: doubted[name] for name in sorted(doubted) if fed[name] & declared}
             if wrong:
                 about = f"deployment:{deployment.pk}"
                 standing.append(cause_of(protection, about))
@@ -57,12 +57,25 @@ def look_at_outliers(protections: Sequence[Protection], now: datetime) -> list[B
     return engaged
 
 
-def _failing() -> list[str]:
-    """Name the collectors that are on and fail."""
-    return [
-        source.name for source in Source.objects.with_health()
+def _failing() -> dict[str, str]:
+    """Give the collectors that are on and fail, and that they do."""
+    return {
+        source.name: "fails" for source in Source.objects.with_health()
         if health(off=off_because(source) is not None, success_rate=source.success_rate) == FAILING  # type: ignore[attr-defined]
-    ]  # fmt: skip
+    }  # fmt: skip
+
+
+def _frozen() -> dict[str, str]:
+    """Give the sources that answered the same again and again at the last check, and since when."""
+    last = QualityCheck.objects.first()
+    sources = [
+        pair for ledger in (last.ledgers if last else {}).values() for pair in ledger["sources"].items()
+    ]
+    return {
+        name: f"stands still since {datetime.fromisoformat(source['frozen_since']):%Y-%m-%d %H:%M} UTC"
+        for name, source in sources
+        if source["frozen_since"] and source["counts"]
+    }
 
 
 def _fed_by(collector: str) -> set[Series]:
@@ -88,12 +101,12 @@ def _series_of(deployment: Deployment) -> set[Series]:
 
 
 def _brake(
-    protection: Protection, deployment: Deployment, about: str, wrong: Sequence[str], now: datetime
+    protection: Protection, deployment: Deployment, about: str, wrong: dict[str, str], now: datetime
 ) -> None:
-    verb = "fails" if len(wrong) == 1 else "fail"
+    said = ", ".join(f"{name} {what}" for name, what in wrong.items())
     engage_for(
         protection, about=about, now=now, account_id=deployment.account_id, algorithm_id=deployment.algorithm_id,
-        reason=f"{', '.join(wrong)} {verb}, on which deployment {deployment.pk} depends",
+        reason=f"{said}; deployment {deployment.pk} depends on it",
         inputs={"collectors": list(wrong), "deployment": deployment.pk},
     )  # fmt: skip
 

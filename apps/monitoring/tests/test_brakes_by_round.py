@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.ledgers.models import Source
 from apps.ledgers.tests.factories import make_news, make_price, make_run, make_source, store_now
-from apps.monitoring.models import Peak, Protection
+from apps.monitoring.models import Peak, Protection, QualityCheck
 from apps.monitoring.services.protections import look, sync_protections
 from apps.monitoring.tests.protecting import engaged, make_outlier, protect, reprice
 from apps.trading.models import Account, Algorithm, Brake, Event, Movement
@@ -242,7 +242,7 @@ def test_failing_collector_brakes_what_depends_on_it_and_comes_back_by_itself(
     look(now())
     assert kinds() == [("failing_collectors", account.pk, reads_prices.algorithm_id, "")]
     (brake,) = engaged()
-    assert brake.reason == f"coinspot_prices fails, on which deployment {reads_prices.pk} depends"
+    assert brake.reason == f"coinspot_prices fails; deployment {reads_prices.pk} depends on it"
     decision = make_decision(reads_prices)
     assert order_of(decision, quantity="0.000001").denials[0]["code"] == "BRAKED"
     assert order_of(decision, "sell", quantity="0.000001").denials[0]["code"] == "INSUFFICIENT_HOLDINGS"
@@ -256,6 +256,31 @@ def test_failing_collector_brakes_what_depends_on_it_and_comes_back_by_itself(
     assert look(now()) == []
     brake.refresh_from_db()
     assert (brake.released_by, brake.release_reason) == ("watch", "what engaged it is gone")
+
+
+def check(**frozen: str | None) -> None:
+    """Keep a check at which sources stood still, or did not (None)."""
+    sources = {name: {"frozen_since": since, "counts": True} for name, since in frozen.items()}
+    scores = {"overall": 1, "completeness": 1, "timeliness": 1, "accuracy": 1}
+    QualityCheck.objects.create(checked_at=now(), ledgers={"exchange": {"sources": sources}}, **scores)
+
+
+def test_source_that_stands_still_brakes_what_depends_on_it_until_it_moves(
+    account: Account, reads_prices: Any, noon: Any
+) -> None:
+    protect("failing_collectors")
+    check(coinspot_prices="2026-03-02T11:29:00+00:00", coinspot_depth="2026-03-02T11:29:00+00:00")
+    look(now())
+    (brake,) = engaged()
+    assert brake.algorithm_id == reads_prices.algorithm_id
+    assert brake.reason == (
+        f"coinspot_prices stands still since 2026-03-02 11:29 UTC; deployment {reads_prices.pk} depends on it"
+    )
+    assert brake.inputs["collectors"] == ["coinspot_prices"]
+    noon.shift(300)
+    check(coinspot_prices=None, coinspot_depth=None)
+    assert look(now()) == []
+    assert engaged() == []
 
 
 def test_collector_that_feeds_no_declared_input_brakes_nothing(reads_prices: Any) -> None:
