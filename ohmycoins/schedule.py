@@ -44,6 +44,9 @@ FIXED = (
     Entry(name="pnl.take_snapshots", task="pnl.take_snapshots", schedule="interval:1:minutes"),
     Entry(name="monitoring.forget_checks", task="monitoring.forget_checks", schedule="cron:40 3 * * *"),
     Entry(name="monitoring.guard", task="monitoring.guard", schedule="interval:5:seconds"),
+    Entry(
+        name="monitoring.check_invariants", task="monitoring.check_invariants", schedule="interval:1:minutes"
+    ),
     Entry(name="monitoring.watch", task="monitoring.watch", schedule="interval:5:minutes"),
     Entry(name="monitoring.deliver", task="monitoring.deliver", schedule="interval:10:seconds"),
 )

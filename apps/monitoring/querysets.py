@@ -21,6 +21,10 @@ class IncidentQuerySet(QuerySet["Incident"]):
         """Keep those that were still so when last looked."""
         return self.filter(resolved_at=None)
 
+    def to_brake(self) -> Self:
+        """Keep those that stand, and whose account was not let sell only because of them yet."""
+        return self.standing().filter(braked_at=None, account_id__isnull=False)
+
 
 class AlertQuerySet(QuerySet["Alert"]):
     """Alerts."""

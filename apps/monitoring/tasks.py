@@ -10,6 +10,7 @@ from apps.monitoring.services import protections
 from apps.monitoring.services import pulse as pulses
 from apps.monitoring.services.deliveries import deliver_due
 from apps.monitoring.services.forgetting import forget_checks
+from apps.monitoring.services.watch import check_invariants as check_all_invariants
 from apps.monitoring.services.watch import watch as watch_all
 from ohmycoins.core import clock
 
@@ -24,6 +25,12 @@ def guard() -> None:
 def watch() -> None:
     """Do one round of watching."""
     watch_all()
+
+
+@shared_task(name="monitoring.check_invariants", soft_time_limit=50, time_limit=60)
+def check_invariants() -> None:
+    """Go on with the invariants between rounds."""
+    check_all_invariants()
 
 
 @shared_task(name="monitoring.forget_checks", soft_time_limit=240, time_limit=270)

@@ -426,7 +426,7 @@ def test_clear_takes_what_happened_since_in_a_seeded_account(database: Any) -> N
     own = {"user": account.user, "account": account}
     Brake.objects.create(kind="cooldown", cause="1", reason="a loss", engaged_by="tests", **own)
     Protection.objects.create(kind="cooldown", **own).peaks.create(
-        account=account, earned_aud=1, at=system_clock.now()
+        account=account, level=1, began_at=system_clock.now(), at=system_clock.now()
     )
     since = {
         "opened_at": system_clock.now(),

@@ -17,7 +17,7 @@ from apps.trading.invariant import COIN, DAY, EVENT, ORDER, Breach, Key
 from apps.trading.models import Account
 from apps.trading.services.audit import CHAIN
 from apps.trading.services.conservation import conserved
-from apps.trading.services.invariants import UNREADABLE, find_breaches_of
+from apps.trading.services.invariants import IN_TIME, UNREADABLE, find_breaches_of
 from apps.trading.services.status import reduce_only, reduce_only_without_trail
 from ohmycoins.core import locks
 
@@ -29,6 +29,8 @@ MOST_OF_ONE = 100
 """Incidents that stand of one invariant and account: more of them say nothing more."""
 MOST_AGAIN = 1_000
 KIND = {invariant.name: invariant.of for invariant in INVARIANTS}
+SLOW = frozenset(invariant.name for invariant in IN_TIME)
+"""What a venue that does not answer breaks: no reason to hold an account back until a person comes."""
 SUMMED = frozenset(invariant.name for invariant in conserved(""))
 AT_ONCE = tuple(
     invariant for invariant in INVARIANTS if invariant.of is None and invariant.name not in SUMMED
@@ -135,7 +137,7 @@ def _open(breach: Breach, now: datetime) -> None:
 
 def _brake(now: datetime) -> None:
     """Let the accounts of incidents sell only that were not yet; one that trades nothing is, once it does."""
-    unbraked = Incident.objects.standing().filter(braked_at=None, account_id__isnull=False)
+    unbraked = Incident.objects.to_brake().exclude(name__in=SLOW)
     for account_id in sorted({row.account_id for row in unbraked if row.account_id is not None}):
         try:
             _brake_account(account_id, now)
@@ -149,9 +151,10 @@ def _brake_account(account_id: int, now: datetime) -> None:
     if account is None or account.status == Account.Status.INACTIVE:
         return
     incidents = list(
-        Incident.objects.standing()
+        Incident.objects.to_brake()
         .select_for_update()
-        .filter(braked_at=None, account_id=account_id)
+        .filter(account_id=account_id)
+        .exclude(name__in=SLOW)
         .order_by("id")
     )
     if not incidents:

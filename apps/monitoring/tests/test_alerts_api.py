@@ -178,7 +178,7 @@ def test_channel_is_tested_and_shows_what_came_of_it(
     )
 
 
-def test_eleventh_test_in_a_minute_is_refused(api: APIClient, user: User) -> None:
+def test_eleventh_test_in_a_minute_is_refused(api: APIClient, user: User, clock: Any) -> None:
     channel = rule(user).channels.get()
     statuses = [api.post(f"{CHANNELS}/{channel.pk}/test").status_code for _ in range(11)]
     assert statuses == [202] * 10 + [429]

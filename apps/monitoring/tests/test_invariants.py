@@ -20,6 +20,7 @@ from apps.trading.services.execute import drain_account
 from apps.trading.services.fills import record_execution
 from apps.trading.services.status import restore_account
 from apps.trading.tests.factories import make_account, place, trade
+from apps.trading.transitions import move
 from ohmycoins.core import clock as system_clock
 
 pytestmark = pytest.mark.django_db
@@ -326,3 +327,24 @@ def test_no_more_incidents_of_one_invariant_stand_than_tell_something(
     by_hand("UPDATE pnl_lot SET remaining_cost = remaining_cost - 1 WHERE remaining_cost > 1")
     look(system_clock.now())
     assert Incident.objects.filter(name="pnl.lots", account_id=order.account_id).count() == 1
+
+
+def test_what_only_takes_too_long_alerts_and_brakes_nobody(clock: Any) -> None:
+    make_price()
+    account = make_account()
+    order = place(account, quantity="0.1")
+    move(
+        order,
+        "submitting",
+        at=system_clock.now(),
+        actor="executor",
+        reason="claimed",
+        lease_until=system_clock.now(),
+    )
+    clock.shift(60)
+    assert look(system_clock.now()) == []
+    clock.shift(1)
+    (finding,) = look(system_clock.now())
+    assert finding.evidence["invariant"] == "submitting_too_long"
+    account.refresh_from_db()
+    assert account.status == "active"
