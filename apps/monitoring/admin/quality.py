@@ -15,6 +15,7 @@ from ohmycoins.core.admin import FactAdmin
 from ohmycoins.core.plots import line
 
 PLOTTED = timedelta(days=3)
+FEWEST_PLOTTED = 2
 
 
 @admin.register(QualityCheck)
@@ -90,10 +91,12 @@ class OutlierAdmin(FactAdmin):
 
 
 def _plots(now: datetime) -> list[tuple[str, str]]:
-    """Draw the overall score and each ledger's."""
+    """Draw the overall score and each ledger's, once there is a line to draw."""
     scores = ("overall", *(f"ledgers__{name}__overall" for name in BOUNDS))
     checks = QualityCheck.objects.between(now - PLOTTED, None).order_by("checked_at")
     rows = list(checks.values_list("checked_at", *scores))
+    if len(rows) < FEWEST_PLOTTED:
+        return []
     names = ("overall", *BOUNDS)
     return [(name, line([(row[0], row[place]) for row in rows])) for place, name in enumerate(names, start=1)]
 

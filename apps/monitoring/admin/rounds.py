@@ -27,9 +27,13 @@ HEADERS = (
 class RoundAdmin(FactAdmin):
     """Each look at everything: what it took, and what could not be looked at."""
 
-    list_display = ("started_at", "took_ms", "failed")
+    list_display = ("started_at", "took_ms", "failed_parts")
     ordering = ("-started_at",)
     list_before_template = "monitoring/plot.html"
+
+    @admin.display(description="failed")
+    def failed_parts(self, one: Round) -> str:
+        return "; ".join(f"{part}: {what}" for part, what in one.failed.items()) or "–"
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
