@@ -1,7 +1,7 @@
 """Plan who is told what: rows in the transaction that found it, each sent once by `deliveries`.
 
-A rule tells its channels of an alert once: when it opens or, if its severity is raised to the rule's
-minimum later, then. Where the channel was told of the same condition within the rule's cooldown it is not
+A rule tells its channels of an alert when it opens, and each time that it gets worse, from the rule's minimum
+on. Where the channel was told of the same condition, as bad as it is now, within the rule's cooldown it is not
 told again; if the alert still stands when that is over, it is told then, since nobody would know otherwise.
 """
 
@@ -82,14 +82,14 @@ def _is_owed_the_end(rows: list[Delivery]) -> bool:
 def _event(entry: Standing, rule: AlertRule, channel: Channel, told: "_Told") -> Delivery.Event | None:
     """Say what the rule tells the channel of the alert now, if anything."""
     alert, before = entry.alert, entry.before
-    passes = before is not None and rank(before) < rank(rule.min_severity)
+    is_worse = before is not None and rank(before) < rank(alert.severity)
     if told.of_this(alert, channel):
         # What waits says how severe the alert is when it is sent.
-        return RAISED if passes and not told.waits(alert, channel) else None
-    is_older = before is not None and not passes and alert.opened_at < rule.created_at
+        return RAISED if is_worse and not told.waits(alert, channel) else None
+    is_older = before is not None and not is_worse and alert.opened_at < rule.created_at
     if is_older or told.lately(alert, channel, rule):
         return None
-    return RAISED if passes else OPENED
+    return RAISED if is_worse else OPENED
 
 
 class _Told:
@@ -98,21 +98,21 @@ class _Told:
     def __init__(self, alerts: Collection[Alert], rules: Collection[AlertRule], now: datetime) -> None:
         self._this: set[tuple[int, int]] = set()
         self._waits: set[tuple[int, int]] = set()
-        self._last: dict[tuple[str, str, int], datetime] = {}
+        self._last: dict[tuple[str, str, int], list[tuple[int, datetime]]] = {}
         since = now - max(timedelta(minutes=rule.cooldown_minutes) for rule in rules)
         rows = Delivery.objects.filter(
             Q(alert__in=alerts) | Q(created_at__gt=since, alert__key__in={alert.key for alert in alerts}),
             event__in=(OPENED, RAISED), alert__type__in={alert.type for alert in alerts},
         ).values_list(
-            "alert_id", "alert__type", "alert__key", "channel_id", "status", "created_at", "leased_until"
+            "alert_id", "alert__type", "alert__key", "alert__severity", "channel_id", "status", "created_at",
+            "leased_until",
         )  # fmt: skip
-        for alert_id, type_, key, channel_id, status, created_at, leased_until in rows:
+        for alert_id, type_, key, severity, channel_id, status, created_at, leased_until in rows:
             self._this.add((alert_id, channel_id))
             if status == PENDING and not (leased_until and leased_until > now):
                 self._waits.add((alert_id, channel_id))
             if status != FAILED:
-                condition = (type_, key, channel_id)
-                self._last[condition] = max(created_at, self._last.get(condition, created_at))
+                self._last.setdefault((type_, key, channel_id), []).append((rank(severity), created_at))
         self._now = now
 
     def of_this(self, alert: Alert, channel: Channel) -> bool:
@@ -123,8 +123,10 @@ class _Told:
         return (alert.pk, channel.pk) in self._waits
 
     def lately(self, alert: Alert, channel: Channel, rule: AlertRule) -> bool:
-        last = self._last.get((alert.type, alert.key, channel.pk))
-        return last is not None and self._now < last + timedelta(minutes=rule.cooldown_minutes)
+        """Tell whether the channel heard of the condition within the rule's cooldown, and no milder than it is now."""
+        since = self._now - timedelta(minutes=rule.cooldown_minutes)
+        said = self._last.get((alert.type, alert.key, channel.pk), ())
+        return any(at > since and severity >= rank(alert.severity) for severity, at in said)
 
 
 def _hears(rule: AlertRule, alert: Alert, viewers: Collection[int]) -> bool:

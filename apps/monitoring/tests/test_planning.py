@@ -174,14 +174,60 @@ def test_severity_raised_to_a_rules_minimum_is_told_and_only_then() -> None:
     assert planned() == [("raised", "sent"), ("resolved", "pending")]
 
 
-def test_raised_severity_is_told_to_a_channel_that_another_rule_told_of_the_opening() -> None:
+def test_alert_that_gets_worse_after_it_was_told_is_told_each_time() -> None:
+    rule(min_severity=LOW)
+    for severity in (LOW, MEDIUM, MEDIUM, HIGH, MEDIUM, HIGH):
+        look(finding(severity))
+        settle()
+    assert planned() == [("opened", "sent"), ("raised", "sent"), ("raised", "sent")]
+
+
+def test_what_opens_again_worse_than_it_was_told_is_told_in_spite_of_the_cooldown(clock: Any) -> None:
+    rule(cooldown_minutes=60)
+    look(finding(MEDIUM))
+    settle()
+    look()
+    settle()
+    clock.shift(300)
+    look(finding(HIGH))
+    assert planned()[2:] == [("opened", "pending")]
+    settle()
+    look()
+    settle()
+    clock.shift(300)
+    look(finding(HIGH))
+    assert len(planned()) == 4
+
+
+def test_what_the_cooldown_kept_silent_is_told_when_it_gets_worse_than_was_told(clock: Any) -> None:
+    rule(cooldown_minutes=60)
+    look(finding(MEDIUM))
+    settle()
+    look()
+    settle()
+    clock.shift(300)
+    look(finding(MEDIUM))
+    assert len(planned()) == 2
+    look(finding(HIGH))
+    assert planned()[2:] == [("raised", "pending")]
+
+
+def test_rule_hears_of_what_opened_before_it_when_that_gets_worse() -> None:
+    look(finding(LOW))
+    rule(min_severity=LOW)
+    AlertRule.objects.update(created_at=system_clock.now() + timedelta(seconds=1))
+    look(finding(LOW))
+    assert planned() == []
+    look(finding(MEDIUM))
+    assert planned() == [("raised", "pending")]
+
+
+def test_raised_severity_is_told_once_to_a_channel_that_two_rules_name() -> None:
     user = UserFactory()
     rule(user, min_severity=LOW)
     rule(user, min_severity=HIGH)
     look(finding(LOW))
     settle()
-    look(finding(MEDIUM))
-    assert len(planned()) == 1
     look(finding(HIGH))
     assert planned() == [("opened", "sent"), ("raised", "pending")]
 
