@@ -118,6 +118,13 @@ DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request, w
 # PostgreSQL -----------------------------------------------------------------------------------------
 
 
+# Over TCP, a server whose machine or network is gone says nothing: without these we would wait for it for up to
+# two hours. One that is at work answers them, however long its query takes.
+SILENT_SERVER = {
+    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000,
+}  # fmt: skip
+
+
 def _database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = env.db_url_config(url)
     config["HOST"] = unquote(config["HOST"])  # a percent-encoded socket directory
@@ -132,7 +139,7 @@ def _database(url: str) -> dict[str, Any]:
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,  # after a restart of PostgreSQL the first query would fail
         # For statements that ask to be prepared (`pnl.services.book`); the ORM's never do.
-        "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 5, "options": options}
+        "OPTIONS": {"connect_timeout": 5, "prepare_threshold": 5, "options": options, **SILENT_SERVER}
         | config.get("OPTIONS", {}),
         "TEST": {"NAME": f"test_{config['NAME']}"},
     }

@@ -2,12 +2,12 @@
 
 Each part asks for itself. One that cannot be read is left out and counted in `omc_scrape_errors`; the others
 are answered. No question may take long: the database ends it, and after a few seconds no more are asked, so
-that a scrape never adds to what ails the database.
+that a scrape never adds to what ails the database. One that does not answer a probe is not asked at all.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from apps.monitoring.metrics import files, trading, watching
 from apps.monitoring.metrics.families import gauge
+from apps.monitoring.probes import probe_database
 from ohmycoins.core import clock
 
 log = structlog.get_logger(__name__)
@@ -45,8 +46,15 @@ PARTS: tuple[tuple[str, Part], ...] = (
 )
 
 
+WITHOUT_DATABASE = frozenset({"queues", "traces", "processes"})
+
+
 class TooLong(Exception):
     """The scrape has taken all of its time."""
+
+
+class NoDatabase(Exception):
+    """The database did not answer the probe."""
 
 
 class Measured:
@@ -54,11 +62,14 @@ class Measured:
 
     def collect(self) -> Iterator[Any]:
         now, deadline, failed = clock.now(), time.monotonic() + SECONDS, {}
-        with _quick_answers():
+        is_answered = probe_database().ok
+        with _quick_answers() if is_answered else nullcontext():
             for name, part in PARTS:
                 try:
                     if time.monotonic() > deadline:
                         raise TooLong
+                    if not (is_answered or name in WITHOUT_DATABASE):
+                        raise NoDatabase
                     families = list(part(now))
                 except Exception as error:  # whatever it is, the other parts are answered
                     failed[name] = 1

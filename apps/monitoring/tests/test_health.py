@@ -1,6 +1,7 @@
 """Health, part by part, and the guard on beat."""
 
 import socket
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -123,13 +124,13 @@ def test_quality_that_was_not_measured_lately_is_not_vouched_for(
     assert client.get("/health").json()["checks"]["quality"]["status"] == word
 
 
-def test_health_asks_the_database_seven_questions(
+def test_health_asks_the_database_six_questions_and_the_probes_own(
     client: Client, worker: None, django_assert_num_queries: Any
 ) -> None:
     beat()
     measured(1.0)
     make_run()
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         client.get("/health")
 
 
@@ -196,6 +197,9 @@ def test_database_down_is_named(client: Client, worker: None, monkeypatch: pytes
         def cursor(self) -> None:
             raise DatabaseError
 
+        def close(self) -> None:
+            pass
+
     monkeypatch.setattr(probes, "connection", Down())
     answer = client.get("/health")
     assert answer.status_code == 503
@@ -210,6 +214,32 @@ def test_database_down_is_named(client: Client, worker: None, monkeypatch: pytes
     assert {name for name, word in words.items() if word == "down"} == {
         "database", "beat", "queue:orders", "queue:decisions", "queue:collect", "queue:default",
     }  # fmt: skip
+
+
+def test_database_that_hangs_is_down_at_its_limit_and_costs_one_thread_until_it_answers(
+    client: Client, worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, real, asked = threading.Event(), probes._version, []
+
+    def version() -> State:
+        asked.append(1)
+        hangs.wait(30)
+        return real()
+
+    monkeypatch.setattr(probes, "_version", version)
+    monkeypatch.setattr(probes, "DATABASE_SECONDS", 0.1)
+    for _ in range(3):
+        answer = client.get("/health")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["database"]["detail"] == "not answering (TimeoutError)"
+        assert answer.json()["checks"]["quality"]["status"] == "degraded"
+    assert len(asked) == 1
+    before = probes._ask()
+    hangs.set()
+    assert before.result(5).ok
+    monkeypatch.setattr(probes, "DATABASE_SECONDS", 5.0)
+    assert client.get("/health").json()["checks"]["database"]["status"] == "ok"
+    assert len(asked) == 2
 
 
 def test_live_asks_nobody(client: Client) -> None:

@@ -21,6 +21,7 @@ from apps.ledgers.tests.factories import make_price, make_run
 from apps.monitoring.findings import Finding
 from apps.monitoring.metrics import files, scrape, tasks, trading, watching
 from apps.monitoring.models import Incident, QualityCheck, Round
+from apps.monitoring.probes import State
 from apps.monitoring.services import heartbeat, pulse
 from apps.monitoring.services.alerts import reconcile
 from apps.trading.models import Brake
@@ -201,6 +202,18 @@ def test_question_that_takes_long_is_ended_and_the_others_are_answered(
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone()[0] == "30s", "the connection is as it was"
+
+
+def test_database_that_does_not_answer_is_not_asked_and_what_is_counted_is_answered(
+    client: Client, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr(scrape, "probe_database", lambda: State(ok=False, detail="hangs"))
+    with django_assert_num_queries(0):
+        found = scraped(client)
+    asked = {"queues", "traces", "processes"}
+    assert found["omc_scrape_errors"] == {(name,): float(name not in asked) for name, _ in scrape.PARTS}
+    assert "omc_queue_messages" in found
+    assert "omc_orders" not in found
 
 
 def test_scrape_out_of_time_asks_no_more(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
