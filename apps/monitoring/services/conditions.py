@@ -17,7 +17,8 @@ from apps.trading.states import Status
 from ohmycoins.core.money import plain
 
 MOST = 200
-"""Of each kind in one round: a thousand alerts of one cause say no more than two hundred."""
+"""Of each kind in one round, the oldest: a thousand alerts of one cause say no more than two hundred, and none of them is said to
+be over because another came."""
 STUCK_AFTER = timedelta(minutes=2)
 """The poller looks every 2 s: what waits for so long waits for a worker that is not there."""
 UNKNOWN_AFTER = timedelta(minutes=1)
@@ -29,7 +30,7 @@ BOOKED_WITHIN = timedelta(minutes=10)
 
 def discrepancies(now: datetime) -> Sequence[Finding]:
     """Give each coin, or cash, of which the venue says another balance than ours."""
-    rows = Discrepancy.objects.filter(resolved_at=None).select_related("account").order_by("-id")[:MOST]
+    rows = Discrepancy.objects.filter(resolved_at=None).select_related("account").order_by("id")[:MOST]
     return [
         Finding(
             type=Type.DISCREPANCY, key=f"discrepancy:{row.pk}", severity=HIGH,
@@ -44,7 +45,7 @@ def discrepancies(now: datetime) -> Sequence[Finding]:
 
 def bookings(now: datetime) -> Sequence[Finding]:
     """Give each coin whose book lacks something that was recorded."""
-    rows = BookingFailure.objects.select_related("account").order_by("-id")[:MOST]
+    rows = BookingFailure.objects.select_related("account").order_by("id")[:MOST]
     return [
         Finding(
             type=Type.BOOKING, key=f"booking:{row.account_id}:{row.coin_type}",

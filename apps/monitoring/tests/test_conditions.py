@@ -32,6 +32,20 @@ def test_open_discrepancy_is_found_until_it_is_resolved(clock: Any) -> None:
     assert conditions.discrepancies(now()) == []
 
 
+def test_what_stands_is_not_said_to_be_over_because_there_is_more_than_is_told(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conditions, "MOST", 1)
+    account = make_account()
+    for coin in ("BTC", "ETH"):
+        Discrepancy.objects.create(account=account, coin_type=coin, ours=D(1), theirs=D(2), found_at=now())
+        BookingFailure.objects.create(
+            account=account, coin_type=coin, since=now(), error="why", next_at=now(), failed_at=now()
+        )
+    assert [" BTC " in found.message for found in conditions.discrepancies(now())] == [True]
+    assert [found.key for found in conditions.bookings(now())] == [f"booking:{account.pk}:BTC"]
+
+
 @pytest.mark.parametrize(("minutes", "severity"), [(10, "medium"), (11, "high")])
 def test_book_that_stays_behind_becomes_severe(clock: Any, minutes: int, severity: str) -> None:
     account = make_account()
