@@ -14,6 +14,7 @@ if [ -d "${PROMETHEUS_MULTIPROC_DIR:-}" ]; then
     find "$PROMETHEUS_MULTIPROC_DIR" -name "*_$(hostname)-*.db" -delete
 fi
 
+# The default queue has two: one may wait for who is alerted, and the brakes must not.
 role=${1:-web}
 case "$role" in
     web)
@@ -22,7 +23,7 @@ case "$role" in
     beat) exec python -m celery --quiet -A ohmycoins beat --pidfile= -l WARNING ;;
     worker-orders) worker orders orders,decisions -c "${WORKER_PROCESSES:-2}" ;;
     worker-collect) worker collect collect -P threads -c "${COLLECT_THREADS:-8}" ;;
-    worker-default) worker default default -c "${WORKER_PROCESSES:-1}" ;;
+    worker-default) worker default default -c "${WORKER_PROCESSES:-2}" ;;
     worker-lab) worker lab lab -c "${WORKER_PROCESSES:-1}" ;;
     *) exec python manage.py "$@" ;;
 esac

@@ -53,6 +53,12 @@ def test_workers_outlive_the_longest_task_when_stopped(services: dict[str, Any],
         assert services[name]["environment"]["QUEUE"] == name.removeprefix("worker-")
 
 
+def test_who_is_alerted_and_answers_slowly_holds_up_no_brake() -> None:
+    text = (DOCKER / "entrypoint.sh").read_text()
+    (at_once,) = re.findall(r'worker default default -c "\$\{WORKER_PROCESSES:-(\d+)\}"', text)
+    assert int(at_once) >= 2, "one worker sends (`deliveries.deliver_due`), the others go on"
+
+
 def test_nothing_starts_before_the_database_is_prepared(services: dict[str, Any]) -> None:
     for name in ROLES - {"prepare"}:
         assert services[name]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
@@ -110,7 +116,9 @@ def test_alert_rules_are_named_once_and_each_says_how_bad_it_is() -> None:
     groups = yaml.safe_load((DOCKER / "prometheus" / "alerts.yml").read_text())["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len({rule["alert"] for rule in rules}) == len(rules)
-    assert {"BeatDead", "QueueSilent", "InvariantBroken"} <= {rule["alert"] for rule in rules}
+    assert {"BeatDead", "QueueSilent", "InvariantBroken", "AlertsGivenUp"} <= {
+        rule["alert"] for rule in rules
+    }
     for rule in rules:
         assert rule["labels"]["severity"] in ("low", "medium", "high"), rule["alert"]
         assert rule["annotations"]["summary"].endswith("."), rule["alert"]
