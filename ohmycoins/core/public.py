@@ -28,6 +28,7 @@ SPECIAL = tuple(
         ),
     )
 )
+DOCUMENTATION = ipaddress.IPv6Network("3fff::/20")  # RFC 9637, which older Pythons do not know
 UNICAST = ipaddress.IPv6Network("2000::/3")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
@@ -84,7 +85,7 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-        return address.is_global and address in UNICAST
+        return address.is_global and address in UNICAST and address not in DOCUMENTATION
     special = any(address in network for network in SPECIAL if network.version == 4)
     return address.is_global and not (address.is_multicast or address.is_reserved or special)
 
