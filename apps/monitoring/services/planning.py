@@ -2,12 +2,14 @@
 
 A rule tells its channels of an alert when it opens, and each time that it gets worse, from the rule's minimum
 on. Where the channel was told of the same condition, as bad as it is now, within the rule's cooldown it is not
-told again; if the alert still stands when that is over, it is told then, since nobody would know otherwise.
+told again; if the alert still stands when that is over, it is told then, since nobody would know otherwise. So is,
+while the alert stands, what was given up: its message is due anew.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.db.models import Q
@@ -19,6 +21,8 @@ from ohmycoins.core import outbox
 TASK = "monitoring.deliver"
 OPENED, RAISED, RESOLVED = Delivery.Event.OPENED, Delivery.Event.RAISED, Delivery.Event.RESOLVED
 PENDING, SENT, FAILED = Delivery.Status.PENDING, Delivery.Status.SENT, Delivery.Status.FAILED
+ANEW_AFTER = timedelta(hours=1)
+"""At least, since a message was given up; one that was taken back with its rule is anew what another rule tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ def plan(standing: Collection[Standing], *, now: datetime) -> None:
     told = _Told([entry.alert for entry in standing], rules, now)
     viewers = _viewers(rules, standing)
     planned: dict[tuple[int, int], Delivery] = {}
+    anew: dict[int, int] = {}
     places = [(rule, list(rule.channels.all())) for rule in rules]
     for entry in standing:
         for rule, channels in places:
@@ -49,7 +54,15 @@ def plan(standing: Collection[Standing], *, now: datetime) -> None:
                 event = _event(entry, rule, channel, told)
                 if event and (entry.alert.pk, channel.pk) not in planned:
                     planned[entry.alert.pk, channel.pk] = _made(entry.alert, channel.pk, rule.pk, event, now)
+                elif not event and (given_up := told.given_up(entry.alert, channel, rule)):
+                    anew.setdefault(given_up, rule.pk)
     _store(planned.values())
+    for delivery_id, rule_id in anew.items():
+        Delivery.objects.filter(pk=delivery_id, status=FAILED).update(
+            status=PENDING, rule=rule_id, attempts=0, next_at=now, created_at=now, ended_at=None
+        )
+    if anew:
+        outbox.nudge(TASK)
 
 
 def conclude(alerts: Iterable[Alert], *, now: datetime, channel: Channel | None = None) -> None:
@@ -96,27 +109,37 @@ class _Told:
     """What was said of these alerts, and of the same conditions before, by channel."""
 
     def __init__(self, alerts: Collection[Alert], rules: Collection[AlertRule], now: datetime) -> None:
-        self._this: set[tuple[int, int]] = set()
+        self._newest: dict[tuple[int, int], Any] = {}
         self._waits: set[tuple[int, int]] = set()
         self._last: dict[tuple[str, str, int], list[tuple[int, datetime]]] = {}
         since = now - max(timedelta(minutes=rule.cooldown_minutes) for rule in rules)
         rows = Delivery.objects.filter(
             Q(alert__in=alerts) | Q(created_at__gt=since, alert__key__in={alert.key for alert in alerts}),
             event__in=(OPENED, RAISED), alert__type__in={alert.type for alert in alerts},
-        ).values_list(
-            "alert_id", "alert__type", "alert__key", "alert__severity", "channel_id", "status", "created_at",
-            "leased_until",
+        ).order_by("id").values_list(
+            "pk", "alert_id", "alert__type", "alert__key", "alert__severity", "channel_id", "rule_id", "status", "created_at",
+            "ended_at", "leased_until", named=True,
         )  # fmt: skip
-        for alert_id, type_, key, severity, channel_id, status, created_at, leased_until in rows:
-            self._this.add((alert_id, channel_id))
-            if status == PENDING and not (leased_until and leased_until > now):
-                self._waits.add((alert_id, channel_id))
-            if status != FAILED:
-                self._last.setdefault((type_, key, channel_id), []).append((rank(severity), created_at))
+        for row in rows:
+            place = (row.alert_id, row.channel_id)
+            self._newest[place] = row
+            if row.status == PENDING and not (row.leased_until and row.leased_until > now):
+                self._waits.add(place)
+            if row.status != FAILED:
+                condition = (row.alert__type, row.alert__key, row.channel_id)
+                self._last.setdefault(condition, []).append((rank(row.alert__severity), row.created_at))
         self._now = now
 
     def of_this(self, alert: Alert, channel: Channel) -> bool:
-        return (alert.pk, channel.pk) in self._this
+        return (alert.pk, channel.pk) in self._newest
+
+    def given_up(self, alert: Alert, channel: Channel, rule: AlertRule) -> int | None:
+        """Give the newest message of the alert to the channel, if it was given up long enough ago to be due anew."""
+        row = self._newest.get((alert.pk, channel.pk))
+        if row is None or row.status != FAILED:
+            return None
+        wait = max(timedelta(minutes=rule.cooldown_minutes), ANEW_AFTER)
+        return row.pk if row.rule_id is None or row.ended_at + wait <= self._now else None
 
     def waits(self, alert: Alert, channel: Channel) -> bool:
         """Tell whether something of the alert is to be written yet for the channel."""

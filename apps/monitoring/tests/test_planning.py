@@ -128,6 +128,51 @@ def test_cooldown_is_of_the_same_condition_only() -> None:
     assert planned() == [("opened", "sent"), ("opened", "pending"), ("resolved", "pending")]
 
 
+@pytest.mark.parametrize(
+    ("cooldown", "minutes", "again"), [(5, 59, False), (5, 60, True), (90, 89, False), (90, 90, True)]
+)
+def test_what_was_given_up_is_due_anew_while_the_alert_stands(
+    clock: Any, cooldown: int, minutes: int, again: bool
+) -> None:
+    rule(cooldown_minutes=cooldown)
+    look(finding())
+    settle("failed")
+    Delivery.objects.update(attempts=6, last_error="answered 503")
+    clock.shift(minutes * 60)
+    look(finding())
+    assert planned() == [("opened", "pending" if again else "failed")]
+    if again:
+        made = Delivery.objects.get()
+        at = system_clock.now()
+        assert (made.attempts, made.next_at, made.created_at, made.ended_at) == (0, at, at, None)
+        settle()
+        clock.shift(90 * 60)
+        look(finding())
+        assert planned() == [("opened", "sent")]
+
+
+def test_raise_that_was_given_up_is_due_anew_and_the_opening_is_not(clock: Any) -> None:
+    rule(min_severity=LOW)
+    look(finding(LOW))
+    settle()
+    look(finding(HIGH))
+    settle("failed")
+    clock.shift(3600)
+    look(finding(HIGH))
+    assert planned() == [("opened", "sent"), ("raised", "pending")]
+
+
+def test_what_was_taken_back_with_its_rule_is_told_by_another_that_names_the_channel() -> None:
+    user = UserFactory()
+    first = rule(user)
+    second = rule(user, min_severity=HIGH)
+    look(finding(HIGH), finding(MEDIUM, key="b"))
+    delete_rule(first, actor="tests")
+    look(finding(HIGH), finding(MEDIUM, key="b"))
+    told = Delivery.objects.order_by("id").values_list("alert__key", "status", "rule_id")
+    assert list(told) == [("ledger:exchange", "pending", second.pk), ("b", "failed", None)]
+
+
 def test_what_was_never_told_cools_nothing_down() -> None:
     rule(cooldown_minutes=60)
     look(finding())
