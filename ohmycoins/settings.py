@@ -256,6 +256,8 @@ SPECTACULAR_SETTINGS = {
         "SeverityEnum": "apps.monitoring.models.alert.Severity",
         "AlertTypeEnum": "apps.monitoring.models.alert.Type",
         "AlertDeliveryStatusEnum": "apps.monitoring.models.alert.Delivery.Status",
+        "ChannelKindEnum": "apps.monitoring.models.alert.Channel.Kind",
+        "ProtectionKindEnum": "apps.monitoring.models.protection.Protection.Kind",
         "BacktestStatusEnum": "apps.pnl.models.backtest.Backtest.Status",
     },
     "PREPROCESSING_HOOKS": ["ohmycoins.core.api.routes.without_trailing_slash"],
