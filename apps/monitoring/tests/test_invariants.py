@@ -97,6 +97,13 @@ PLANTED = {
         "UPDATE trading_order SET venue_order_id = ' abc-1' WHERE id = (SELECT max(id) FROM trading_order WHERE account_id <> {account})",
         "UPDATE trading_account SET venue = 'Paper' WHERE id = {account}",
     ]),
+    "deleted open order": ("order_of_its_event", ["DELETE FROM trading_order WHERE id = {order}"]),
+    "order given to another account": ("order_of_its_event", [
+        "UPDATE trading_order SET account_id = (SELECT max(id) FROM trading_account) WHERE id = {order}",
+    ]),
+    "deleted order without its trail": ("fill_of_its_order", [
+        "DELETE FROM trading_event WHERE order_id = {order}", "DELETE FROM trading_order WHERE id = {order}",
+    ]),
     "order whose events name another id": ("id_of_its_events", [
         "UPDATE trading_event SET inputs = '{{\"venue_order_id\": \"5\"}}' WHERE order_id = {order} AND to_status = 'open'",
     ]),
