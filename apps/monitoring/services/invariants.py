@@ -55,8 +55,12 @@ def look(now: datetime) -> Sequence[Finding]:
     if lost is not None:
         found += lost
         seen |= {row.pk for row in standing if row.name in SUMMED}
-    seen |= whole_seen | {
-        row.pk for row in standing if row.subject == UNREADABLE and KIND.get(row.name) in ended
+    seen |= whole_seen | {  # in a whole pass it was not met again
+        row.pk
+        for row in standing
+        if row.subject == UNREADABLE
+        and (begun_at := ended.get(KIND.get(row.name) or ""))
+        and row.seen_at < begun_at
     }
     _keep(found + walked, seen, now)
     _brake(now)

@@ -128,6 +128,60 @@ PLANTED = {
 }  # fmt: skip
 
 
+UNWORDED = {
+    "instant without an end": ("order_sums", ["UPDATE trading_order SET filled_at = 'infinity', filled_quantity = 0.3 WHERE id = {order}"]),
+    "event in no year": ("chain", ["UPDATE trading_event SET at = 'infinity' WHERE order_id = {order} AND to_status = 'open'"]),
+    "fill in the year 20000": ("pnl.lot_of_its_source", ["UPDATE trading_fill SET executed_at = '20000-01-01' WHERE order_id = {order}"]),
+    "lot of no year": ("pnl.lot_of_its_source", ["UPDATE pnl_lot SET acquired_at = '-infinity' WHERE account_id = {account}"]),
+    "day without an end": ("pnl.days", ["UPDATE pnl_dailytotal SET day = 'infinity' WHERE account_id = {account}"]),
+    "day before all days": ("pnl.days", ["UPDATE pnl_dailyresult SET day = '-infinity' WHERE account_id = {account}"]),
+    "day in the year 9999": ("pnl.days", ["UPDATE pnl_dailytotal SET day = '9999-12-31' WHERE account_id = {account}"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["known", "new"])
+@pytest.mark.parametrize("name", UNWORDED)
+def test_what_python_has_no_word_for_hides_no_incident(order: Order, name: str, is_new: bool) -> None:
+    invariant, statements = UNWORDED[name]
+    if is_new:
+        Walk.objects.update(newest=0)
+    by_hand(*(statement.format(order=order.pk, account=order.account_id) for statement in statements))
+    assert watch.watch().failed == {}
+    assert Incident.objects.standing().filter(name=invariant, account_id=order.account_id).exists()
+    assert Account.objects.get(pk=order.account_id).status == REDUCE_ONLY
+    assert Walk.objects.filter(name__in=WAYS, completed_at=system_clock.now()).count() == len(WAYS)
+
+
+def test_time_zone_that_is_none_is_told_and_ends_no_round(order: Order) -> None:
+    Walk.objects.update(newest=0)
+    by_hand(f"UPDATE trading_account SET timezone = 'Nowhere' WHERE id = {order.account_id}")
+    by_hand(f"UPDATE trading_account SET cash_aud = cash_aud - 1 WHERE id = {order.account_id}")
+    look(system_clock.now())
+    broken = set(Incident.objects.standing().values_list("name", "subject"))
+    assert broken == {("look_ahead", "fill"), ("pnl.realized", "unreadable"), ("cash", ""), ("pnl.money", "")}
+    by_hand(f"UPDATE trading_account SET timezone = 'UTC' WHERE id = {order.account_id}")
+    look(system_clock.now() + timedelta(minutes=1))
+    assert set(Incident.objects.standing().values_list("name", flat=True)) == {"cash", "pnl.money"}
+
+
+def test_what_could_not_be_read_stands_until_a_pass_that_began_after_it(
+    order: Order, settings: Any, clock: Any
+) -> None:
+    by_hand(
+        f"UPDATE trading_event SET inputs = '{{\"nonce\": \"x\"}}' WHERE order_id = {order.pk} AND to_status = 'submitting'"
+    )
+    look(system_clock.now())
+    incident = Incident.objects.standing().get(name="nonces", subject="unreadable")
+    settings.OMC_INVARIANTS_SECONDS = 0
+    for began in (system_clock.now() - timedelta(minutes=1), None):
+        Walk.objects.filter(name="order").update(cursor=[order.pk], begun_at=began, completed_at=None)
+        clock.shift(60)
+        look(system_clock.now())
+        assert Walk.objects.get(name="order").completed_at == system_clock.now()
+        incident.refresh_from_db()
+        assert (incident.resolved_at is None) == (began is not None)
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_corruption_is_found_named_alerted_and_braked(order: Order, name: str) -> None:
     invariant, statements = PLANTED[name]
