@@ -237,6 +237,31 @@ def test_person_who_restored_the_account_is_not_overruled_by_the_same_incident(
     assert Account.objects.get(pk=order.account_id).status == REDUCE_ONLY, "another incident"
 
 
+def test_look_that_began_before_it_was_mended_opens_and_brakes_nothing_again(
+    order: Order, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two looks at once: the second began later, and ended before the first has kept what it found."""
+    account, walk_on = order.account_id, walking.walk_on
+    by_hand(f"UPDATE pnl_dailytotal SET fees = fees + 1 WHERE account_id = {account}")
+    watch.check_invariants()
+
+    def meanwhile(*given: Any) -> Any:
+        walked = walk_on(*given)
+        monkeypatch.setattr(walking, "walk_on", walk_on)
+        by_hand(f"UPDATE pnl_dailytotal SET fees = fees - 1 WHERE account_id = {account}")
+        restore_account(account, actor="user:1", reason="mended")
+        clock.shift(1)
+        watch.check_invariants()
+        return walked
+
+    clock.shift(60)
+    monkeypatch.setattr(walking, "walk_on", meanwhile)
+    watch.check_invariants()
+    assert not Incident.objects.standing().exists()
+    assert Alert.objects.filter(type="invariant").count() == 1
+    assert Account.objects.get(pk=account).status == Account.Status.ACTIVE
+
+
 def test_inactive_account_is_braked_when_it_may_trade(order: Order, clock: Any) -> None:
     accounts = Account.objects.filter(pk=order.account_id)
     accounts.update(status="inactive")
