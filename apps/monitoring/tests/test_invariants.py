@@ -104,6 +104,18 @@ PLANTED = {
     "deleted order without its trail": ("fill_of_its_order", [
         "DELETE FROM trading_event WHERE order_id = {order}", "DELETE FROM trading_order WHERE id = {order}",
     ]),
+    "open order that reserves nothing": ("reserves_enough", ["UPDATE trading_order SET reserved_aud = 0 WHERE id = {order}"]),
+    "open order of more coins than it reserved for": ("reserves_enough", [
+        "UPDATE trading_order SET quantity = quantity + 1 WHERE id = {order}",
+    ]),
+    "open order without a price": ("reserves_enough", ["UPDATE trading_order SET limit_price = NULL WHERE id = {order}"]),
+    "match whose coins are as old as it takes": ("pnl.match_of_its_lot", [
+        "UPDATE pnl_match SET acquired_at = acquired_at - interval '1 year' WHERE account_id = {account}",
+    ]),
+    "match that another ledger earned": ("pnl.match_of_its_lot", ["UPDATE pnl_match SET ledger = 'human' WHERE account_id = {account}"]),
+    "closing that another ledger asked for": ("pnl.closing_of_its_source", [
+        "UPDATE pnl_closing SET ledger = 'glass' WHERE account_id = {account}",
+    ]),
     "order whose events name another id": ("id_of_its_events", [
         "UPDATE trading_event SET inputs = '{{\"venue_order_id\": \"5\"}}' WHERE order_id = {order} AND to_status = 'open'",
     ]),

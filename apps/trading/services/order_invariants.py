@@ -77,6 +77,16 @@ TERMINAL_RESERVES = """
     FROM trading_order
     WHERE AMONG(id) AND status = ANY(%(terminal)s) AND (reserved_aud <> 0 OR reserved_quantity <> 0)
 """
+# What it may still cost at its worst price, fee aside, or the coins that it may still sell: the limits count on that.
+RESERVES_ENOUGH = """
+    SELECT account_id, id AS order_id, format('it is %%s and may take %%s %%s more at A$%%s, but reserves A$%%s and %%s %%s', status,
+               trim_scale(quantity - filled_quantity), coin_type, coalesce(trim_scale(limit_price)::text, 'no price'),
+               trim_scale(reserved_aud), trim_scale(reserved_quantity), coin_type) AS what, '' AS subject
+    FROM trading_order
+    WHERE AMONG(id) AND status = ANY(%(in_flight)s) AND status <> 'needs_review' AND coalesce(CASE side
+        WHEN 'buy' THEN reserved_aud + {rounding} < (quantity - filled_quantity) * limit_price
+        ELSE reserved_quantity < quantity - filled_quantity END, true)
+""".replace("{rounding}", ROUNDING_AUD)
 # Facts that no guard refuses, since the newest of our orders in flight was accepted: orders made elsewhere
 # and their fills, imported history, what was taken out, and orders that came back or were filled beyond what
 # they reserved.
@@ -247,6 +257,7 @@ OF_ORDERS = (
     Invariant("fill_event", FILL_EVENT, FILL), Invariant("event_fill", EVENT_FILL, EVENT),
     Invariant("one_fill_of_a_trade", ONE_FILL_OF_A_TRADE, FILL),
     Invariant("state_and_amount", STATE_AND_AMOUNT, ORDER), Invariant("terminal_reserves", TERMINAL_RESERVES, ORDER),
+    Invariant("reserves_enough", RESERVES_ENOUGH, ORDER),
     Invariant("reserved", RESERVED), Invariant("paths", PATHS, ORDER), Invariant("last_event", LAST_EVENT, ORDER),
     Invariant("nonces", NONCES, ORDER), Invariant("nonces_rise", NONCES_RISE, EVENT),
     Invariant("one_unresolved", ONE_UNRESOLVED), Invariant("one_order_of_an_id", ONE_ORDER_OF_AN_ID, ORDER),
