@@ -21,6 +21,10 @@ class IncidentQuerySet(QuerySet["Incident"]):
         """Keep those that were still so when last looked."""
         return self.filter(resolved_at=None)
 
+    def over_after(self, now: datetime) -> Self:
+        """Keep those that a look which began after `now` saw to be over."""
+        return self.filter(resolved_at__gt=now)
+
     def to_brake(self) -> Self:
         """Keep those that stand, and whose account was not let sell only because of them yet."""
         return self.standing().filter(braked_at=None, account_id__isnull=False)
@@ -32,6 +36,10 @@ class AlertQuerySet(QuerySet["Alert"]):
     def standing(self) -> Self:
         """Keep those that were still so when last looked."""
         return self.filter(resolved_at=None)
+
+    def told_after(self, now: datetime) -> Self:
+        """Keep those that a look which began after `now` saw stand, or be over."""
+        return self.filter(Q(seen_at__gt=now) | Q(resolved_at__gt=now))
 
     def seen_by(self, user: Any) -> Self:
         """Keep what is about the user's own trading or everybody's; all for who may view alerts."""

@@ -23,9 +23,13 @@ log = structlog.get_logger(__name__)
 def reconcile(types: Collection[str], findings: Iterable[Finding], *, now: datetime) -> None:
     """Make the standing alerts of `types` exactly `findings`: open what is new, resolve what is gone.
 
-    A part that could not look must not name its types, or what it did not see would be taken to be over.
+    A part that could not look must not name its types, or what it did not see would be taken to be over. What was
+    found by a look that began before another that has spoken already (two at once) changes nothing.
     """
     locks.advisory_lock("monitoring.alerts")
+    if Alert.objects.filter(type__in=types).told_after(now).exists():
+        log.info("alert.outdated", types=sorted(types))
+        return
     known = {(alert.type, alert.key): alert for alert in Alert.objects.standing().filter(type__in=types)}
     standing: dict[tuple[str, str], Standing] = {}
     for finding in findings:

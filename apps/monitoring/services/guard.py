@@ -28,14 +28,21 @@ NEWS = """
     SELECT account_id, min(closed_at) FROM pnl_closing WHERE id > %(done)s AND closed_at > %(since)s
     GROUP BY account_id ORDER BY account_id
 """
-# What one order sold is one sale, in however many fills. What moved without cash, or closed no lot, is none.
+# What one order sold is one sale, in however many fills, those of before the window too. What moved without cash, or
+# closed no lot, is none.
 SALES = """
-    SELECT coalesce('order:' || fill.order_id, 'fill:' || fill.id) AS key, closing.algorithm_id, closing.coin_type,
-           sum(closing.realized_pnl), sum(closing.cost), max(closing.closed_at)
-    FROM pnl_closing closing JOIN trading_fill fill ON fill.id = closing.fill_id
-    WHERE closing.account_id = %(account)s AND closing.closed_at > %(since)s
-      AND fill.kind = 'trade' AND closing.quantity > closing.unmatched_quantity
-    GROUP BY key, closing.algorithm_id, closing.coin_type
+    WITH sold AS MATERIALIZED (
+        SELECT DISTINCT fill.order_id, CASE WHEN fill.order_id IS NULL THEN fill.id END AS fill_id
+        FROM pnl_closing closing JOIN trading_fill fill ON fill.id = closing.fill_id
+        WHERE closing.account_id = %(account)s AND closing.closed_at > %(since)s
+    ), part AS (
+        SELECT id, 'order:' || order_id AS key FROM trading_fill JOIN sold USING (order_id) WHERE kind = 'trade'
+        UNION ALL SELECT id, 'fill:' || id FROM trading_fill JOIN sold ON sold.fill_id = id WHERE kind = 'trade'
+    )
+    SELECT part.key, closing.algorithm_id, closing.coin_type, sum(closing.realized_pnl), sum(closing.cost), max(closing.closed_at)
+    FROM part JOIN pnl_closing closing ON closing.fill_id = part.id
+    WHERE closing.account_id = %(account)s AND closing.quantity > closing.unmatched_quantity
+    GROUP BY part.key, closing.algorithm_id, closing.coin_type
 """
 
 

@@ -55,8 +55,12 @@ def look(now: datetime) -> Sequence[Finding]:
     if lost is not None:
         found += lost
         seen |= {row.pk for row in standing if row.name in SUMMED}
-    seen |= whole_seen | {
-        row.pk for row in standing if row.subject == UNREADABLE and KIND.get(row.name) in ended
+    seen |= whole_seen | {  # in a whole pass it was not met again
+        row.pk
+        for row in standing
+        if row.subject == UNREADABLE
+        and (begun_at := ended.get(KIND.get(row.name) or ""))
+        and row.seen_at < begun_at
     }
     _keep(found + walked, seen, now)
     _brake(now)
@@ -104,24 +108,32 @@ def _look_at_all(standing: Iterable[Incident], now: datetime) -> tuple[list[Brea
 
 @transaction.atomic
 def _keep(found: Iterable[Breach], seen: set[int], now: datetime) -> None:
-    """Store what is newly broken with its evidence, and that what was looked at and is whole is over."""
+    """Store what is newly broken with its evidence, and that what was looked at and is whole is over.
+
+    Of two looks at once the one that began later is right: what it saw to be over is not opened, nor braked for, again.
+    """
     locks.advisory_lock("monitoring.invariants")
-    standing = {
-        (row.name, row.account_id, row.order_id, row.subject): row for row in Incident.objects.standing()
-    }
+    standing = {_identity(row): row for row in Incident.objects.standing()}
+    over = {_identity(row) for row in Incident.objects.over_after(now)}
     crowds = Counter((row.name, row.account_id) for row in standing.values())
     for breach in {breach.identity: breach for breach in found}.values():
         if known := standing.pop(breach.identity, None):
-            known.seen_at, known.what = now, breach.what
-            known.save(update_fields=["seen_at", "what"])
-        elif crowds[breach.name, breach.account_id] < MOST_OF_ONE:
+            if known.seen_at <= now:
+                known.seen_at, known.what = now, breach.what
+                known.save(update_fields=["seen_at", "what"])
+        elif breach.identity not in over and crowds[breach.name, breach.account_id] < MOST_OF_ONE:
             crowds[breach.name, breach.account_id] += 1
             _open(breach, now)
     for row in standing.values():
-        if row.pk in seen:
+        if row.pk in seen and row.seen_at <= now:
             row.resolved_at = now
             row.save(update_fields=["resolved_at"])
             log.info("invariant.holds", incident_id=row.pk, name=row.name, account_id=row.account_id)
+
+
+def _identity(row: Incident) -> tuple[str, int | None, int | None, str]:
+    """Give what tells a breach from others (`Breach.identity`)."""
+    return row.name, row.account_id, row.order_id, row.subject
 
 
 def _open(breach: Breach, now: datetime) -> None:

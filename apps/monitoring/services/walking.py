@@ -6,12 +6,12 @@ recorded since the last round is looked at ahead of its turn. On a small databas
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.db.models import F
 
 from apps.monitoring.models import Walk
@@ -46,32 +46,43 @@ COINS = " UNION ".join(
         _COINS.format("pnl_lot", "remaining_quantity > 0 AND"),
     )
 )
-# The calendar of an account, so that a day without its row is looked at, too.
-DAYS = """
-    SELECT account.id, day::date
-    FROM (SELECT id FROM trading_account WHERE id >= %(key_0)s
-              AND (EXISTS (SELECT FROM pnl_dailytotal WHERE account_id = trading_account.id)
-                   OR EXISTS (SELECT FROM pnl_dailyresult WHERE account_id = trading_account.id))
-          ORDER BY id LIMIT %(size)s + 1) AS account
-    CROSS JOIN LATERAL (SELECT min(day) AS first, max(day) AS last FROM pnl_dailytotal WHERE account_id = account.id) AS total
-    CROSS JOIN LATERAL (SELECT min(day) AS first, max(day) AS last FROM pnl_dailyresult WHERE account_id = account.id) AS result
-    CROSS JOIN LATERAL generate_series(least(total.first, result.first), greatest(total.last, result.last), '1 day') AS day
-    WHERE (account.id, day::date) > (%(key_0)s, %(key_1)s::date) ORDER BY 1, 2 LIMIT %(size)s
-"""
+# The days that have a row, and the calendar between them, so that a day without its row is looked at, too. A row
+# of a day that cannot be, such as one planted in the year 9999, neither ends nor stretches it.
+_DAYS = """(SELECT DISTINCT account_id, day FROM {0} WHERE (account_id, day) > (%(key_0)s, %(key_1)s::date)
+            ORDER BY 1, 2 LIMIT %(size)s)"""
+DAYS = f"""
+    SELECT account_id, day::text FROM (
+        {_DAYS.format("pnl_dailytotal")} UNION {_DAYS.format("pnl_dailyresult")} UNION
+        SELECT account.id, day::date
+        FROM (SELECT id FROM trading_account WHERE id >= %(key_0)s
+                  AND (EXISTS (SELECT FROM pnl_dailytotal WHERE account_id = trading_account.id)
+                       OR EXISTS (SELECT FROM pnl_dailyresult WHERE account_id = trading_account.id))
+              ORDER BY id LIMIT %(size)s + 1) AS account
+        CROSS JOIN LATERAL (SELECT min(day) AS first, max(day) AS last FROM pnl_dailytotal
+                            WHERE account_id = account.id AND day BETWEEN {{first}} AND {{last}}) AS total
+        CROSS JOIN LATERAL (SELECT min(day) AS first, max(day) AS last FROM pnl_dailyresult
+                            WHERE account_id = account.id AND day BETWEEN {{first}} AND {{last}}) AS result
+        CROSS JOIN LATERAL (SELECT greatest(least(total.first, result.first),
+                                CASE account.id WHEN %(key_0)s THEN %(key_1)s::date + 1 END) AS first) AS next
+        CROSS JOIN LATERAL generate_series(next.first,
+            least(greatest(total.last, result.last), next.first + %(size)s::int), '1 day') AS day
+    ) AS known ORDER BY account_id, known.day LIMIT %(size)s
+""".replace("{first}", "'2009-01-03'").replace("{last}", "%(today)s::date + 1")  # noqa: S608 - constants only
 WAYS: Mapping[str, Way] = {
     ORDER: _by_id("trading_order", 1_000), EVENT: _by_id("trading_event", 1_000), FILL: _by_id("trading_fill", 3_000),
     LOT: _by_id("pnl_lot", 2_000), CLOSING: _by_id("pnl_closing", 1_000),
     COIN: Way(25, (0, ""), f"SELECT * FROM ({COINS}) AS coin ORDER BY 1, 2 LIMIT %(size)s"),  # noqa: S608
-    DAY: Way(10, (0, "0001-01-01"), DAYS),
+    DAY: Way(10, (0, "-infinity"), DAYS),
 }  # fmt: skip
 SIZE_AHEAD = 500
 MATCH = "match"
+LOOK_AHEAD = "look_ahead"
 # What was recorded after an id: the row, and what else it may have broken.
 AHEAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     ORDER: ((ORDER,), "SELECT id, id FROM trading_order WHERE id > %(newest)s"),
     EVENT: ((EVENT, ORDER), "SELECT id, id, order_id FROM trading_event WHERE id > %(newest)s"),
     FILL: ((FILL, COIN, DAY), """
-        SELECT fill.id, fill.id, fill.account_id, coin_type, fill.account_id, (executed_at AT TIME ZONE timezone)::date
+        SELECT fill.id, fill.id, fill.account_id, coin_type, fill.account_id, (executed_at AT TIME ZONE timezone)::date::text
         FROM trading_fill fill JOIN trading_account account ON account.id = account_id WHERE fill.id > %(newest)s"""),
     LOT: ((LOT,), "SELECT id, id FROM pnl_lot WHERE id > %(newest)s"),
     CLOSING: ((CLOSING,), "SELECT id, id FROM pnl_closing WHERE id > %(newest)s"),
@@ -128,29 +139,29 @@ def look_ahead(now: datetime, budget: Budget) -> list[Breach]:
     return found
 
 
-def walk_on(now: datetime, budget: Budget) -> tuple[list[Breach], set[str]]:
-    """Go on with the walks until the time is over, at least by a slice; give breaches, and which walks came to their end."""
+def walk_on(now: datetime, budget: Budget) -> tuple[list[Breach], dict[str, datetime]]:
+    """Go on with the walks until the time is over, at least by a slice; give breaches, and when the walks that ended began."""
     found: list[Breach] = []
-    ended: set[str] = set()
+    ended: dict[str, datetime] = {}
     while len(ended) < len(WAYS):
         name = _longest_ago(ended)
-        breaches, at_end = _step(name, now)
+        breaches, begun_at = _step(name, now)
         found += breaches
-        if at_end:
-            ended.add(name)
+        if begun_at:
+            ended[name] = begun_at
         if budget.spent():
             break
     return found, ended
 
 
-def _longest_ago(besides: set[str]) -> str:
-    walks = Walk.objects.filter(name__in=set(WAYS) - besides)
+def _longest_ago(besides: Collection[str]) -> str:
+    walks = Walk.objects.filter(name__in=WAYS).exclude(name__in=besides)
     return walks.order_by(F("completed_at").asc(nulls_first=True), "name").values_list("name", flat=True)[0]
 
 
 @transaction.atomic
-def _step(name: str, now: datetime) -> tuple[list[Breach], bool]:
-    """Look at the next slice; two at once take one each, since the walk's row is locked."""
+def _step(name: str, now: datetime) -> tuple[list[Breach], datetime | None]:
+    """Look at the next slice, and say when a pass began that ends with it; two at once take one each, by the walk's row."""
     way = WAYS[name]
     walk = Walk.objects.select_for_update().get(pk=name)
     if walk.begun_at is None:
@@ -158,28 +169,36 @@ def _step(name: str, now: datetime) -> tuple[list[Breach], bool]:
         if name == FILL:
             summing.begin()
     start = walk.cursor or list(way.start)
-    keys = _rows(way.keys, {f"key_{place}": part for place, part in enumerate(start)} | {"size": way.size})
+    given = {f"key_{place}": part for place, part in enumerate(start)}
+    keys = _rows(way.keys, given | {"size": way.size, "today": now.date()})
     found = look_at(name, keys, now)
     if name == FILL and keys:
         summing.add(after=int(start[0]), to=int(str(keys[-1][0])))
     walk.looked += len(keys)
-    at_end = len(keys) < way.size
-    if at_end:
+    ended = walk.begun_at if len(keys) < way.size else None
+    if ended:
         walk.cursor, walk.begun_at, walk.completed_at = [], None, now
         walk.looked, walk.looked_last = 0, walk.looked
         if name == FILL:
             summing.complete()
     else:
-        walk.cursor = [part.isoformat() if isinstance(part, date) else part for part in keys[-1]]
+        walk.cursor = list(keys[-1])
     walk.save()
-    return found, at_end
+    return found, ended
 
 
 @transaction.atomic
 def _step_ahead(name: str, now: datetime) -> tuple[list[Breach], bool]:
     walk = Walk.objects.select_for_update().get(pk=name)
     kinds, statement = AHEAD[name]
-    rows = _rows(f"{statement} ORDER BY 1 LIMIT %(size)s", {"newest": walk.newest, "size": SIZE_AHEAD})
+    try:
+        with transaction.atomic():
+            rows = _rows(
+                f"{statement} ORDER BY 1 LIMIT %(size)s", {"newest": walk.newest, "size": SIZE_AHEAD}
+            )
+    except DataError as error:  # such as a time zone that is none: they wait for their turn
+        what = f"what is new of {name} cannot be read: {str(error).splitlines()[0][:200]}"
+        return [Breach(LOOK_AHEAD, None, None, what, name)], False
     found: list[Breach] = []
     place = 1
     for kind in kinds:

@@ -116,6 +116,17 @@ def test_coins_that_come_and_history_that_is_imported_are_no_gain_and_no_loss(
     assert len(kinds()) == 1
 
 
+def test_history_imported_before_the_day_was_begun_is_no_loss(account: Account, noon: Any) -> None:
+    protect("drawdown", QUARTER)
+    look(now())
+    noon.shift(12 * 3600)  # midnight, and nobody has looked at the new day yet
+    csv = b"time,side,coin,quantity,price,fee_aud\n2026-01-01T00:00:00Z,buy,BTC,0.5,190000,5\n"
+    import_fills(account.pk, csv, actor="user:1")
+    look(now())
+    assert Peak.objects.get().level == 1
+    assert kinds() == []
+
+
 def test_drawdown_is_measured_from_the_peak_of_its_window(account: Account, noon: Any) -> None:
     protect("drawdown", {"max_percent": "25", "window_days": 2})
     look(now())

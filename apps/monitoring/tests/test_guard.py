@@ -1,6 +1,7 @@
 """The guard: what follows from sales, once a sale, whoever commits late, and nothing when idle."""
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,10 +11,14 @@ from apps.ledgers.tests.factories import make_price
 from apps.monitoring.models import ClosingMark
 from apps.monitoring.services.guard import guard
 from apps.monitoring.tests.protecting import engaged, protect, reprice, sell_at
+from apps.monitoring.tests.test_invariants import by_hand
 from apps.pnl.models import Closing
 from apps.pnl.services.rebuild import rebuild_coin
-from apps.trading.models import Account, Brake
+from apps.trading.models import Account, Brake, Event
+from apps.trading.records import Execution
 from apps.trading.services.brakes import release
+from apps.trading.services.execute import drain_account
+from apps.trading.services.fills import record_execution
 from apps.trading.tests.deployed import make_decision, make_deployment, traded_by
 from apps.trading.tests.factories import make_account, place, trade
 from apps.trading.tests.races import in_threads
@@ -121,6 +126,59 @@ def test_fills_of_one_order_are_one_sale(account: Account) -> None:
     assert guard(now()) == 0
     sell_at(account, 90_000)
     assert guard(now()) == 1
+
+
+def sell_in_parts(account: Account, noon: Any, *prices: str) -> None:
+    """Sell a coin at each price by one order, look after each fill but one, and let two minutes go by."""
+    make_price(bid=100, ask=100)
+    trade(account, quantity=str(len(prices)))
+    guard(now())
+    order = place(account, "sell", quantity=str(len(prices)), price="500")
+    drain_account(account.pk)
+    for number, price in enumerate(prices, 1):
+        order.refresh_from_db()
+        order.account = Account.objects.get(pk=account.pk)
+        with transaction.atomic():
+            record_execution(
+                order, Execution(quantity=Decimal(1), price=Decimal(price)), fee_rate=Decimal(0), executed_at=now(),
+                number=number, actor="tests",
+            )  # fmt: skip
+        for _ in range(3):  # until the mark has followed
+            guard(now())
+        noon.shift(120)
+
+
+@pytest.mark.django_db(transaction=True)  # or the mark does not follow
+def test_later_fill_is_judged_with_those_that_were_looked_at_before(account: Account, noon: Any) -> None:
+    protect("cooldown", COOL)
+    protect("losing_sales", {"sales": 1, "window_minutes": 1, "pause_minutes": 5})
+    protect("low_profit", {"window_minutes": 1, "pause_minutes": 5})
+    sell_in_parts(account, noon, "150", "99")
+    assert engaged() == [], "A$50 and A$-1 are a sale that earned A$49, less the purchase's fee"
+
+
+@pytest.mark.django_db(transaction=True)  # or the mark does not follow
+def test_fill_that_makes_a_loss_of_a_sale_counts_the_whole_of_it(account: Account, noon: Any) -> None:
+    protect("cooldown", COOL)
+    sell_in_parts(account, noon, "101", "90")
+    (brake,) = engaged()
+    # Two bought at 100 with 0.1 % fee; sold at 101 and 90.
+    assert brake.reason == "a sale of BTC: lost A$9.2"
+
+
+def test_account_whose_chain_takes_no_more_keeps_nobody_from_being_braked(account: Account) -> None:
+    protect("cooldown", COOL)
+    other = make_account()
+    sell_at(account, 90_000)
+    sell_at(other, 90_000)
+    by_hand(f"DELETE FROM trading_chain WHERE id = {account.pk}")
+    assert guard(now()) == 2
+    assert {brake.account_id for brake in engaged()} == {account.pk, other.pk}
+    event = Event.objects.get(account=None, type="brake.engaged")
+    assert event.inputs["account"] == account.pk
+    for brake in engaged():
+        release(brake.pk, actor="user:1", reason="known", now=now())
+    assert engaged() == []
 
 
 def test_losing_sales_brake_the_whole_account(account: Account, noon: Any) -> None:

@@ -97,6 +97,25 @@ PLANTED = {
         "UPDATE trading_order SET venue_order_id = ' abc-1' WHERE id = (SELECT max(id) FROM trading_order WHERE account_id <> {account})",
         "UPDATE trading_account SET venue = 'Paper' WHERE id = {account}",
     ]),
+    "deleted open order": ("order_of_its_event", ["DELETE FROM trading_order WHERE id = {order}"]),
+    "order given to another account": ("order_of_its_event", [
+        "UPDATE trading_order SET account_id = (SELECT max(id) FROM trading_account) WHERE id = {order}",
+    ]),
+    "deleted order without its trail": ("fill_of_its_order", [
+        "DELETE FROM trading_event WHERE order_id = {order}", "DELETE FROM trading_order WHERE id = {order}",
+    ]),
+    "open order that reserves nothing": ("reserves_enough", ["UPDATE trading_order SET reserved_aud = 0 WHERE id = {order}"]),
+    "open order of more coins than it reserved for": ("reserves_enough", [
+        "UPDATE trading_order SET quantity = quantity + 1 WHERE id = {order}",
+    ]),
+    "open order without a price": ("reserves_enough", ["UPDATE trading_order SET limit_price = NULL WHERE id = {order}"]),
+    "match whose coins are as old as it takes": ("pnl.match_of_its_lot", [
+        "UPDATE pnl_match SET acquired_at = acquired_at - interval '1 year' WHERE account_id = {account}",
+    ]),
+    "match that another ledger earned": ("pnl.match_of_its_lot", ["UPDATE pnl_match SET ledger = 'human' WHERE account_id = {account}"]),
+    "closing that another ledger asked for": ("pnl.closing_of_its_source", [
+        "UPDATE pnl_closing SET ledger = 'glass' WHERE account_id = {account}",
+    ]),
     "order whose events name another id": ("id_of_its_events", [
         "UPDATE trading_event SET inputs = '{{\"venue_order_id\": \"5\"}}' WHERE order_id = {order} AND to_status = 'open'",
     ]),
@@ -119,6 +138,60 @@ PLANTED = {
     "day without its total": ("pnl.days", ["DELETE FROM pnl_dailytotal WHERE account_id = {account}"]),
     "movement made larger": ("cash", ["UPDATE trading_movement SET amount_aud = amount_aud + 1 WHERE account_id = {account}"]),
 }  # fmt: skip
+
+
+UNWORDED = {
+    "instant without an end": ("order_sums", ["UPDATE trading_order SET filled_at = 'infinity', filled_quantity = 0.3 WHERE id = {order}"]),
+    "event in no year": ("chain", ["UPDATE trading_event SET at = 'infinity' WHERE order_id = {order} AND to_status = 'open'"]),
+    "fill in the year 20000": ("pnl.lot_of_its_source", ["UPDATE trading_fill SET executed_at = '20000-01-01' WHERE order_id = {order}"]),
+    "lot of no year": ("pnl.lot_of_its_source", ["UPDATE pnl_lot SET acquired_at = '-infinity' WHERE account_id = {account}"]),
+    "day without an end": ("pnl.days", ["UPDATE pnl_dailytotal SET day = 'infinity' WHERE account_id = {account}"]),
+    "day before all days": ("pnl.days", ["UPDATE pnl_dailyresult SET day = '-infinity' WHERE account_id = {account}"]),
+    "day in the year 9999": ("pnl.days", ["UPDATE pnl_dailytotal SET day = '9999-12-31' WHERE account_id = {account}"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_new", [False, True], ids=["known", "new"])
+@pytest.mark.parametrize("name", UNWORDED)
+def test_what_python_has_no_word_for_hides_no_incident(order: Order, name: str, is_new: bool) -> None:
+    invariant, statements = UNWORDED[name]
+    if is_new:
+        Walk.objects.update(newest=0)
+    by_hand(*(statement.format(order=order.pk, account=order.account_id) for statement in statements))
+    assert watch.watch().failed == {}
+    assert Incident.objects.standing().filter(name=invariant, account_id=order.account_id).exists()
+    assert Account.objects.get(pk=order.account_id).status == REDUCE_ONLY
+    assert Walk.objects.filter(name__in=WAYS, completed_at=system_clock.now()).count() == len(WAYS)
+
+
+def test_time_zone_that_is_none_is_told_and_ends_no_round(order: Order) -> None:
+    Walk.objects.update(newest=0)
+    by_hand(f"UPDATE trading_account SET timezone = 'Nowhere' WHERE id = {order.account_id}")
+    by_hand(f"UPDATE trading_account SET cash_aud = cash_aud - 1 WHERE id = {order.account_id}")
+    look(system_clock.now())
+    broken = set(Incident.objects.standing().values_list("name", "subject"))
+    assert broken == {("look_ahead", "fill"), ("pnl.realized", "unreadable"), ("cash", ""), ("pnl.money", "")}
+    by_hand(f"UPDATE trading_account SET timezone = 'UTC' WHERE id = {order.account_id}")
+    look(system_clock.now() + timedelta(minutes=1))
+    assert set(Incident.objects.standing().values_list("name", flat=True)) == {"cash", "pnl.money"}
+
+
+def test_what_could_not_be_read_stands_until_a_pass_that_began_after_it(
+    order: Order, settings: Any, clock: Any
+) -> None:
+    by_hand(
+        f"UPDATE trading_event SET inputs = '{{\"nonce\": \"x\"}}' WHERE order_id = {order.pk} AND to_status = 'submitting'"
+    )
+    look(system_clock.now())
+    incident = Incident.objects.standing().get(name="nonces", subject="unreadable")
+    settings.OMC_INVARIANTS_SECONDS = 0
+    for began in (system_clock.now() - timedelta(minutes=1), None):
+        Walk.objects.filter(name="order").update(cursor=[order.pk], begun_at=began, completed_at=None)
+        clock.shift(60)
+        look(system_clock.now())
+        assert Walk.objects.get(name="order").completed_at == system_clock.now()
+        incident.refresh_from_db()
+        assert (incident.resolved_at is None) == (began is not None)
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -174,6 +247,31 @@ def test_person_who_restored_the_account_is_not_overruled_by_the_same_incident(
     by_hand(f"UPDATE trading_holding SET quantity = quantity + 1 WHERE account_id = {order.account_id}")
     look(system_clock.now())
     assert Account.objects.get(pk=order.account_id).status == REDUCE_ONLY, "another incident"
+
+
+def test_look_that_began_before_it_was_mended_opens_and_brakes_nothing_again(
+    order: Order, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two looks at once: the second began later, and ended before the first has kept what it found."""
+    account, walk_on = order.account_id, walking.walk_on
+    by_hand(f"UPDATE pnl_dailytotal SET fees = fees + 1 WHERE account_id = {account}")
+    watch.check_invariants()
+
+    def meanwhile(*given: Any) -> Any:
+        walked = walk_on(*given)
+        monkeypatch.setattr(walking, "walk_on", walk_on)
+        by_hand(f"UPDATE pnl_dailytotal SET fees = fees - 1 WHERE account_id = {account}")
+        restore_account(account, actor="user:1", reason="mended")
+        clock.shift(1)
+        watch.check_invariants()
+        return walked
+
+    clock.shift(60)
+    monkeypatch.setattr(walking, "walk_on", meanwhile)
+    watch.check_invariants()
+    assert not Incident.objects.standing().exists()
+    assert Alert.objects.filter(type="invariant").count() == 1
+    assert Account.objects.get(pk=account).status == Account.Status.ACTIVE
 
 
 def test_inactive_account_is_braked_when_it_may_trade(order: Order, clock: Any) -> None:

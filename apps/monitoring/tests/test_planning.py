@@ -349,6 +349,25 @@ def test_part_that_could_not_look_ends_nothing_of_its_types() -> None:
     assert planned() == [("opened", "sent")]
 
 
+def test_look_that_began_before_another_that_has_spoken_changes_nothing(clock: Any) -> None:
+    rule()
+    began = system_clock.now()
+    clock.shift(1)
+    look(finding())
+    settle()
+    reconcile((Type.QUALITY,), [], now=began)
+    assert planned() == [("opened", "sent")], "it stands still"
+    began = system_clock.now()
+    clock.shift(1)
+    look()
+    settle()
+    reconcile((Type.QUALITY,), [finding()], now=began)
+    assert planned() == [("opened", "sent"), ("resolved", "sent")]
+    assert Alert.objects.count() == 1
+    reconcile((Type.COLLECTOR,), [finding(type=Type.COLLECTOR)], now=began)
+    assert Alert.objects.standing().get().type == Type.COLLECTOR, "of another type nobody has spoken"
+
+
 def test_rule_that_is_deleted_has_what_it_did_not_send_yet_taken_back() -> None:
     made = rule()
     look(finding())
@@ -365,5 +384,7 @@ def test_round_asks_no_more_for_many_alerts_and_rules(django_assert_num_queries:
     findings = [finding(key=f"k{n}", user_id=users[0].pk) for n in range(10)]
     look(*findings)
     settle()
-    with django_assert_num_queries(8 + len(findings)):  # one alert each, and: savepoint, lock, standing, told
+    with django_assert_num_queries(
+        9 + len(findings)
+    ):  # one alert each, and: savepoint, lock, outdated, standing, told
         look(*findings)

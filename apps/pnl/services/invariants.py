@@ -51,16 +51,16 @@ CLOSING_OF_ITS_SOURCE = """
            'closing:' || closing.id AS subject
     FROM pnl_closing closing JOIN trading_fill fill ON fill.id = closing.fill_id
     WHERE AMONG(closing.id) AND (fill.side <> 'sell' OR closing.algorithm_id IS DISTINCT FROM fill.algorithm_id
-        OR (closing.account_id, closing.coin_type, closing.quantity, closing.fee_aud, closing.closed_at)
-        <> (fill.account_id, fill.coin_type, fill.quantity, fill.fee_aud, fill.executed_at)
+        OR (closing.account_id, closing.coin_type, closing.ledger, closing.quantity, closing.fee_aud, closing.closed_at)
+        <> (fill.account_id, fill.coin_type, fill.ledger, fill.quantity, fill.fee_aud, fill.executed_at)
         OR (fill.kind = 'trade' AND closing.proceeds + closing.unmatched_proceeds <> fill.value_aud - fill.fee_aud))
 """
 MATCH_OF_ITS_LOT = """
-    SELECT closing.account_id, NULL::bigint AS order_id, format('match %%s joins lot %%s and closing %%s of another account, coin or book',
+    SELECT closing.account_id, NULL::bigint AS order_id, format('match %%s is not of lot %%s and closing %%s by account, coin, book, ledger and instants',
                part.id, lot.id, closing.id) AS what, 'closing:' || closing.id AS subject
     FROM pnl_closing closing JOIN pnl_match part ON part.closing_id = closing.id JOIN pnl_lot lot ON lot.id = part.lot_id
     WHERE AMONG(closing.id) AND AMONG(part.closing_id) AND (part.algorithm_id IS DISTINCT FROM lot.algorithm_id
-        OR (part.account_id, part.coin_type) <> (lot.account_id, lot.coin_type)
+        OR (part.account_id, part.coin_type, part.ledger, part.acquired_at) <> (lot.account_id, lot.coin_type, lot.ledger, lot.acquired_at)
         OR (part.account_id, part.coin_type, part.disposed_at) <> (closing.account_id, closing.coin_type, closing.closed_at))
 """
 POSITIONS = """

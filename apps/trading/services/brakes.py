@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from apps.accounts.models import User
@@ -166,7 +166,7 @@ def _end(brake: Brake, *, actor: str, reason: str, at: datetime) -> None:
 
 
 def _record(brake: Brake, type: str, *, at: datetime, actor: str, reason: str) -> None:
-    Event.objects.create(
+    event = Event(
         account_id=brake.account_id, type=type, at=at, actor=actor, reason=reason[:LONGEST_REASON],
         inputs=brake.inputs | {
             "brake": brake.pk, "kind": brake.kind, "cause": brake.cause, "user": brake.user_id,
@@ -174,3 +174,9 @@ def _record(brake: Brake, type: str, *, at: datetime, actor: str, reason: str) -
             "until": brake.until.isoformat() if brake.until else None,
         },
     )  # fmt: skip
+    try:
+        with transaction.atomic():
+            event.save(force_insert=True)
+    except IntegrityError:  # the account's chain of events takes no more: no reason to watch nobody else
+        event.account_id, event.inputs = None, event.inputs | {"account": brake.account_id}
+        event.save(force_insert=True)

@@ -27,10 +27,10 @@ from apps.trading.imports.records import (
     Unreadable,
     another_fill,
 )
-from apps.trading.models import Account, DayStart, Event, Fill, Movement
+from apps.trading.models import Account, Event, Fill, Movement
 from apps.trading.records import BUY, TRADE
 from apps.trading.services.fills import add_to_holding
-from apps.trading.services.standing import IMPORTED, local_day, read_day
+from apps.trading.services.standing import IMPORTED, read_worths
 from apps.trading.signals import history_recorded
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Invalid, Refused
@@ -151,7 +151,7 @@ def _record(account: Account, new: list[Entry], found: Imported, *, digest: str,
     now = clock.now()
     fills = [entry for entry in new if isinstance(entry, ImportedFill)]
     movements = [entry for entry in new if isinstance(entry, ImportedMovement)]
-    loss_before = _day_loss(account, now)
+    before = _earned(account)
     Fill.objects.bulk_create((_fill(account, entry) for entry in fills), batch_size=BATCH)
     Movement.objects.bulk_create((_movement(account, entry, now) for entry in movements), batch_size=BATCH)
     coins, cash = _net(new)
@@ -168,17 +168,16 @@ def _record(account: Account, new: list[Entry], found: Imported, *, digest: str,
         account=account, type=IMPORTED, at=now, actor=actor, reason="trade history from a file",
         inputs={
             **asdict(found), "file_sha256": digest,
-            "day_base_aud": plain(loss_before - _day_loss(account, now)),
+            "day_base_aud": plain(_earned(account) - before),
         },
     )  # fmt: skip
     log.info("fills.imported", account_id=account.pk, **asdict(found))
 
 
-def _day_loss(account: Account, now: datetime) -> Decimal:
-    """Give what the account lost today so far, if its day was begun: history is none of today's loss."""
-    if not DayStart.objects.filter(account=account, day=local_day(account, now)).exists():
-        return ZERO
-    return read_day(account, now).loss_aud
+def _earned(account: Account) -> Decimal:
+    """Give what the account is worth beyond what came to it by no trade: what an import changes of that is history."""
+    equity, came = read_worths([account.pk])[account.pk]
+    return equity - came
 
 
 def _fill(account: Account, entry: ImportedFill) -> Fill:

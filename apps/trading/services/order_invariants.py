@@ -20,11 +20,20 @@ ORDER_SUMS = """
     WHERE AMONG(o.id) AND (o.filled_quantity, o.fee_aud) <> (coalesce(f.quantity, 0), coalesce(f.fee, 0))
 """
 FILL_OF_ITS_ORDER = """
-    SELECT f.account_id, f.order_id, format('fill %%s is of another account, book, coin or side', f.id) AS what,
-           'fill:' || f.id AS subject
-    FROM trading_fill f JOIN trading_order o ON o.id = f.order_id
-    WHERE AMONG(f.id) AND ((f.account_id, f.coin_type, f.side) <> (o.account_id, o.coin_type, o.side)
-                           OR f.algorithm_id IS DISTINCT FROM o.algorithm_id)
+    SELECT f.account_id, f.order_id, format('fill %%s is of an order that %%s', f.id, CASE WHEN o.id IS NULL
+               THEN 'is not there' ELSE 'has another account, book, coin or side' END) AS what, 'fill:' || f.id AS subject
+    FROM trading_fill f LEFT JOIN trading_order o ON o.id = f.order_id
+    WHERE AMONG(f.id) AND f.order_id IS NOT NULL AND (o.id IS NULL
+        OR (f.account_id, f.coin_type, f.side) <> (o.account_id, o.coin_type, o.side)
+        OR f.algorithm_id IS DISTINCT FROM o.algorithm_id)
+"""
+# An order that is gone may be at the venue: of what it does there nobody would know.
+ORDER_OF_ITS_EVENT = """
+    SELECT e.account_id, e.order_id, format('event %%s says that it was made, and it is %%s', e.id,
+               CASE WHEN o.id IS NULL THEN 'not there' ELSE 'of account ' || o.account_id END) AS what,
+           'event:' || e.id AS subject
+    FROM trading_event e LEFT JOIN trading_order o ON o.id = e.order_id
+    WHERE AMONG(e.id) AND e.order_id IS NOT NULL AND e.type = 'order.made' AND o.account_id IS DISTINCT FROM e.account_id
 """
 FILL_EVENT = """
     SELECT f.account_id, f.order_id, format('fill %%s has %%s events', f.id, count(e.id)) AS what, 'fill:' || f.id AS subject
@@ -68,6 +77,16 @@ TERMINAL_RESERVES = """
     FROM trading_order
     WHERE AMONG(id) AND status = ANY(%(terminal)s) AND (reserved_aud <> 0 OR reserved_quantity <> 0)
 """
+# What it may still cost at its worst price, fee aside, or the coins that it may still sell: the limits count on that.
+RESERVES_ENOUGH = """
+    SELECT account_id, id AS order_id, format('it is %%s and may take %%s %%s more at A$%%s, but reserves A$%%s and %%s %%s', status,
+               trim_scale(quantity - filled_quantity), coin_type, coalesce(trim_scale(limit_price)::text, 'no price'),
+               trim_scale(reserved_aud), trim_scale(reserved_quantity), coin_type) AS what, '' AS subject
+    FROM trading_order
+    WHERE AMONG(id) AND status = ANY(%(in_flight)s) AND status <> 'needs_review' AND coalesce(CASE side
+        WHEN 'buy' THEN reserved_aud + {rounding} < (quantity - filled_quantity) * limit_price
+        ELSE reserved_quantity < quantity - filled_quantity END, true)
+""".replace("{rounding}", ROUNDING_AUD)
 # Facts that no guard refuses, since the newest of our orders in flight was accepted: orders made elsewhere
 # and their fills, imported history, what was taken out, and orders that came back or were filled beyond what
 # they reserved.
@@ -234,9 +253,11 @@ UNKNOWN_TOO_LONG = """
 
 OF_ORDERS = (
     Invariant("order_sums", ORDER_SUMS, ORDER), Invariant("fill_of_its_order", FILL_OF_ITS_ORDER, FILL),
+    Invariant("order_of_its_event", ORDER_OF_ITS_EVENT, EVENT),
     Invariant("fill_event", FILL_EVENT, FILL), Invariant("event_fill", EVENT_FILL, EVENT),
     Invariant("one_fill_of_a_trade", ONE_FILL_OF_A_TRADE, FILL),
     Invariant("state_and_amount", STATE_AND_AMOUNT, ORDER), Invariant("terminal_reserves", TERMINAL_RESERVES, ORDER),
+    Invariant("reserves_enough", RESERVES_ENOUGH, ORDER),
     Invariant("reserved", RESERVED), Invariant("paths", PATHS, ORDER), Invariant("last_event", LAST_EVENT, ORDER),
     Invariant("nonces", NONCES, ORDER), Invariant("nonces_rise", NONCES_RISE, EVENT),
     Invariant("one_unresolved", ONE_UNRESOLVED), Invariant("one_order_of_an_id", ONE_ORDER_OF_AN_ID, ORDER),

@@ -135,7 +135,7 @@ def test_event_says_who_imported_what() -> None:
     event = Event.objects.get(type="fills.imported")
     assert (event.account, event.actor) == (account, "tests")
     assert event.inputs == {
-        "imported": 1, "duplicates": 0, "skipped": 0, "day_base_aud": "0",
+        "imported": 1, "duplicates": 0, "skipped": 0, "day_base_aud": "-80010",
         "file_sha256": hashlib.sha256(csv(BOUGHT)).hexdigest(),
     }  # fmt: skip
 

@@ -125,6 +125,8 @@ def test_honest_history_on_paper_and_live_breaches_nothing(history: Past) -> Non
         ("terminal_reserves", [f"UPDATE trading_order SET reserved_aud = 0.01 WHERE {PAPER} AND status = 'cancelled'"]),
         ("terminal_reserves", [f"UPDATE trading_order SET reserved_quantity = 1 WHERE {LIVE} AND status = 'not_placed'"]),
         ("reserved", [f"UPDATE trading_order SET reserved_aud = 1000000 WHERE {PAPER} AND status = 'open'"]),
+        ("reserves_enough", [f"UPDATE trading_order SET reserved_aud = 0 WHERE {LIVE} AND status = 'open'"]),
+        ("order_of_its_event", [f"DELETE FROM trading_order WHERE {LIVE} AND status = 'open'"]),
         ("chain paths", [f"UPDATE trading_event SET from_status = 'unknown' WHERE {PAPER} AND to_status = 'filled'"]),
         ("chain last_event", [f"UPDATE trading_event SET to_status = 'open' WHERE {PAPER} AND to_status = 'filled'"]),
         ("last_event", [f"UPDATE trading_order SET status = 'rejected' WHERE {PAPER} AND status = 'denied'"]),
