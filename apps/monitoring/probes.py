@@ -5,6 +5,7 @@ limits are its own. So it is asked in a thread, which may wait, and one at a tim
 """
 
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError
 
 from apps.monitoring.beat import ROLE, STALE_AFTER
-from apps.monitoring.models import Alert, QualityCheck, Type
+from apps.monitoring.models import Alert, QualityCheck, Severity, Type
 from apps.monitoring.services import collectors, heartbeat, pulse
 from ohmycoins.core import clock, queues
 
@@ -52,9 +53,7 @@ def probe_all() -> dict[str, State]:
         heartbeat.QUEUE + queue: State(ok=False, detail=UNASKED, required=queue not in queues.OPTIONAL)
         for queue in queues.queues()
     }
-    return states | {
-        name: State(ok=False, detail=UNASKED, required=False) for name in ("collectors", "quality")
-    }
+    return states | {name: State(ok=False, detail=UNASKED, required=False) for name in INFORMATION}
 
 
 _lock = threading.Lock()
@@ -151,9 +150,9 @@ def _queue(queue: str, age: timedelta | None) -> State:
 
 
 def probe_data() -> dict[str, State]:
-    """Say how collectors and the quality of the data do, for information: neither is ever down."""
+    """Say how collectors and the quality of the data do, and what stands, for information: none is ever down."""
     found = {}
-    for name, probe in (("collectors", _collectors), ("quality", _quality)):
+    for name, probe in INFORMATION.items():
         try:
             found[name] = probe()
         except (DatabaseError, InterfaceError) as error:
@@ -162,7 +161,7 @@ def probe_data() -> dict[str, State]:
 
 
 def _collectors() -> State:
-    health = {name: does.health for name, does in collectors.doing(clock.now()).items()}
+    health = {name: does.health for name, does in collectors.doing().items()}
     bad = [f"{name} {word}" for name, word in health.items() if word in collectors.SEVERITIES]
     healthy = f"{list(health.values()).count('healthy')} of {len(health)} healthy"
     return State(ok=not bad, detail="; ".join([healthy, *bad]), required=False)
@@ -182,6 +181,21 @@ def _quality() -> State:
     return State(
         ok=not keys, detail="; ".join([f"overall {check.overall:.2f}", *keys[:NAMED], *more]), required=False
     )
+
+
+def _alerts() -> State:
+    """Count what stands that needs somebody now; what it is, only who may see alerts is told."""
+    high = Alert.objects.standing().filter(severity=Severity.HIGH).count()
+    return State(
+        ok=not high, detail=f"{high} of high severity" if high else "none of high severity", required=False
+    )
+
+
+INFORMATION: Mapping[str, Callable[[], State]] = {
+    "collectors": _collectors,
+    "quality": _quality,
+    "alerts": _alerts,
+}
 
 
 def _silent(error: Exception, *, required: bool = True) -> State:

@@ -198,7 +198,7 @@ def _too_many_losing(rule: LosingSales, losing: Sequence[Sale]) -> Pause | None:
     if not found:
         return None
     worst, coin = found[-1], losing[0].coin_type if rule.per_coin else ""
-    what = f"{worst.sales} sales within {rule.window_minutes} minutes that earned less than {plain(rule.required_profit_percent)} %"
+    what = f"{_sales(worst.sales)} within {rule.window_minutes} minutes that earned less than {plain(rule.required_profit_percent)} %"
     return _paused(rule.pause_minutes, worst, coin, what)
 
 
@@ -209,7 +209,7 @@ def _earned_too_little(rule: LowProfit, sales: Sequence[Sale]) -> Pause | None:
     ]  # fmt: skip
     if not found:
         return None
-    what = f"{found[-1].sales} sales within {rule.window_minutes} minutes, less than {plain(rule.required_profit_percent)} % together"
+    what = f"{_sales(found[-1].sales)} within {rule.window_minutes} minutes, less than {plain(rule.required_profit_percent)} % together"
     return _paused(rule.pause_minutes, found[-1], sales[0].coin_type, what)
 
 
@@ -218,6 +218,10 @@ def _paused(minutes: int, window: _Window, coin: str, what: str) -> Pause:
         window.last, window.last.closed_at + timedelta(minutes=minutes), _said(what, coin, window.realized_pnl),
         {"sales": window.sales, "realized_pnl": plain(window.realized_pnl), "cost": plain(window.cost)}, coin,
     )  # fmt: skip
+
+
+def _sales(number: int) -> str:
+    return "a sale" if number == 1 else f"{number} sales"
 
 
 def _said(what: str, coin: str, earned: Decimal) -> str:

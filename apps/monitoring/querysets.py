@@ -86,8 +86,10 @@ class ProtectionQuerySet(QuerySet["Protection"]):
         return self.filter(user=None, account=None, deployment=None)
 
     def seen_by(self, user: Any) -> Self:
-        """Keep the user's own; all for who may view protections."""
-        return self if user.has_perm("monitoring.view_protection") else self.filter(user=user)
+        """Keep the user's own, and everybody's; all for who may view protections."""
+        if user.has_perm("monitoring.view_protection"):
+            return self
+        return self.filter(Q(user=user) | Q(user=None, account=None, deployment=None))
 
 
 class QualityQuerySet(QuerySet["QualityCheck"]):

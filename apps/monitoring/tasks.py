@@ -11,14 +11,16 @@ from apps.monitoring.services import pulse as pulses
 from apps.monitoring.services.deliveries import deliver_due
 from apps.monitoring.services.forgetting import forget_checks
 from apps.monitoring.services.watch import check_invariants as check_all_invariants
+from apps.monitoring.services.watch import tell_of_brakes
 from apps.monitoring.services.watch import watch as watch_all
 from ohmycoins.core import clock
 
 
 @shared_task(name="monitoring.guard", soft_time_limit=25, time_limit=40)
 def guard() -> None:
-    """Brake what follows from sales booked since the last look."""
-    protections.guard(clock.now())
+    """Brake what follows from sales booked since the last look, and tell of it at once."""
+    if protections.guard(clock.now()):
+        tell_of_brakes()
 
 
 @shared_task(name="monitoring.watch", soft_time_limit=240, time_limit=270)

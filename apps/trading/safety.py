@@ -124,7 +124,7 @@ def _permission(buying: bool, coin: str, standing: Standing) -> Iterator[Denial]
 def _braked(brake: BrakeView) -> Denial:
     until = f" until {brake.until:%Y-%m-%d %H:%M:%S} UTC" if brake.until else ""
     return Denial(
-        "BRAKED", f"A brake ({brake.kind}) lets this only sell{until}: {brake.reason}",
+        "BRAKED", f"A brake ({brake.kind}) lets this only sell{until}: {brake.reason.rstrip('.')}.",
         limit=brake.kind, value=brake.until.isoformat() if brake.until else None,
     )  # fmt: skip
 

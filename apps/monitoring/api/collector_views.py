@@ -45,7 +45,7 @@ class FiguresSerializer(serializers.Serializer[Any]):
 
 class MarkSerializer(serializers.ModelSerializer[MetricsMark]):
     at = InstantField(read_only=True)
-    reason = serializers.CharField(max_length=300, allow_blank=True, default="")
+    reason = serializers.CharField(max_length=300)
 
     class Meta:
         model = MetricsMark

@@ -5,12 +5,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from apps.ledgers.health import health
-from apps.ledgers.models import Source
 from apps.ledgers.models.entry import Item
-from apps.ledgers.services.control import off_because
 from apps.monitoring.models import Outlier, Protection, QualityCheck
 from apps.monitoring.protections import Outliers
+from apps.monitoring.services import collectors
 from apps.monitoring.services.braking import cause_of, engage_for
 from apps.trading.algorithms.base import Series
 from apps.trading.models import Algorithm, Brake, Deployment
@@ -58,10 +56,9 @@ def look_at_outliers(protections: Sequence[Protection], now: datetime) -> list[B
 
 
 def _failing() -> dict[str, str]:
-    """Give the collectors that are on and fail, and that they do."""
+    """Give the collectors that are on and fail, and that they do; one that works again does not, whatever its past."""
     return {
-        source.name: "fails" for source in Source.objects.with_health()
-        if health(off=off_because(source) is not None, success_rate=source.success_rate) == FAILING  # type: ignore[attr-defined]
+        name: "fails" for name, does in collectors.doing().items() if does.health == FAILING and does.keeps_failing
     }  # fmt: skip
 
 

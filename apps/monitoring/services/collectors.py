@@ -2,8 +2,7 @@
 
 Counted are runs that say something about the source: those that ended, and were not skipped. Figures go back
 thirty days at most, or to the newest `MetricsMark`. The health in one word is that of `/collectors`: of the
-last 20 counted runs, so that a source that began to fail shows at once whatever its past; a mark hides what
-was before it from that too.
+last 20 counted runs, whatever the mark, so that everybody says the same of a source.
 """
 
 from collections.abc import Sequence
@@ -55,14 +54,15 @@ FIGURES = f"""
                       WHERE source_id = figure.name AND started_at > figure.failed_at AND {SUCCEEDED})
     FROM figure
 """  # noqa: S608 - constants only
-# How each source does now: the share of its newest runs that succeeded.
+# How each source does now: the share of its newest runs that succeeded, and whether the last two failed.
 NOW = f"""
-    SELECT source.*, recent.rate FROM ledgers_source source
+    SELECT source.*, recent.* FROM ledgers_source source
     CROSS JOIN LATERAL (
-        SELECT avg(CASE WHEN status = 'failed' THEN 0 ELSE 1 END)::float AS rate FROM (
-            SELECT status FROM ledgers_collectionrun
-            WHERE source_id = source.name AND started_at >= %(since)s AND {COUNTED}
-            ORDER BY started_at DESC, id DESC LIMIT {RECENT_RUNS}
+        SELECT avg((status <> 'failed')::int)::float AS rate, count(*) AS counted,
+               count(*) FILTER (WHERE place <= 2 AND status = 'failed') = 2 AS keeps_failing
+        FROM (
+            SELECT status, row_number() OVER (ORDER BY started_at DESC, id DESC) AS place FROM ledgers_collectionrun
+            WHERE source_id = source.name AND {COUNTED} ORDER BY started_at DESC, id DESC LIMIT {RECENT_RUNS}
         ) AS newest
     ) AS recent ORDER BY source.name
 """  # noqa: S608 - constants only
@@ -102,6 +102,10 @@ class Doing:
     health: str
     off_because: str | None
     success_rate: float | None
+    runs: int
+    """Of how many."""
+    keeps_failing: bool
+    """Whether its last two runs failed: one is often the next one's to make good."""
     ledger: str
 
 
@@ -121,7 +125,7 @@ def figures_and_total(
         counted = {row[0]: row[1:] for row in cursor.fetchall()}
     each = [
         _figures(name, does.ledger, does.health, does.off_because, counted.get(name, NOTHING))
-        for name, does in doing(now, since=marked).items()
+        for name, does in doing().items()
     ]
     return each, _together(each, counted[None])
 
@@ -136,12 +140,13 @@ def total(now: datetime, *, within: timedelta = LONGEST) -> CollectorFigures:
     return figures_and_total(now, within=within)[1]
 
 
-def doing(now: datetime, *, since: datetime | None = None) -> dict[str, Doing]:
-    """Say by name how each collector does now; of each, twenty runs are read."""
-    sources: Any = Source.objects.raw(NOW, {"since": since or counted_since(now)})
+def doing() -> dict[str, Doing]:
+    """Say by name how each collector does now, by its newest runs, whatever the mark; of each, twenty are read."""
+    sources: Any = Source.objects.raw(NOW)
     return {
         source.name: Doing(
-            health(off=(off := off_because(source)) is not None, success_rate=source.rate), off, source.rate, source.ledger
+            health=health(off=(off := off_because(source)) is not None, success_rate=source.rate), off_because=off,
+            success_rate=source.rate, runs=source.counted, keeps_failing=source.keeps_failing, ledger=source.ledger,
         )
         for source in sources
     }  # fmt: skip
@@ -150,13 +155,12 @@ def doing(now: datetime, *, since: datetime | None = None) -> dict[str, Doing]:
 def look(now: datetime) -> Sequence[Finding]:
     """Give a finding for each collector that fails or is degraded; one that is off or never ran is none."""
     found = []
-    for name, does in doing(now).items():
+    for name, does in doing().items():
         if severity := SEVERITIES.get(does.health):
             found.append(
                 Finding(
                     type=Type.COLLECTOR, key=f"collector:{name}", severity=severity,
-                    message=f"{name} is {does.health}: {does.success_rate:.0%} of its last {RECENT_RUNS} runs, or of those"
-                    " since the newest mark, succeeded.",
+                    message=f"{name} is {does.health}: of its last {does.runs} runs, {does.success_rate:.0%} succeeded.",
                     evidence={"collector": name, "ledger": does.ledger, "success_rate": does.success_rate},
                 )
             )  # fmt: skip

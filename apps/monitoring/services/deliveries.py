@@ -50,6 +50,8 @@ class Claim:
     address: Address | None
     """None where no configured key opens it."""
     message: Message
+    is_for_them: bool
+    """Whether its user may sign in, and may see what it says, still."""
     is_last_word: bool
     """The message says that the alert is over."""
 
@@ -89,6 +91,8 @@ def _send(claim: Claim) -> Result:
     """Send in a thread of its own, which touches no row."""
     if claim.attempt > RETRIES + 1:
         return Result(CUT_OFF, may_retry=False)
+    if not claim.is_for_them:
+        return Result("its user may not sign in, or see the alert, any more", may_retry=False)
     if claim.address is None:
         return Result(
             "VENUE_SECRET_KEYS lacks the key that the address was sealed with: store it again",
@@ -109,7 +113,7 @@ def _claim(now: datetime, most: int, delivery_ids: Collection[int] | None) -> li
     rows = list(
         due.select_for_update(skip_locked=True, of=("self",))
         .filter(pk__in=[pk for _, pk in first])
-        .select_related("alert", "channel")
+        .select_related("alert", "channel__user")
     )
     for row in rows:
         row.attempts, row.leased_until = row.attempts + 1, now + LEASE
@@ -125,8 +129,13 @@ def _claimed(row: Delivery) -> Claim:
     told = _told(row.alert) if row.alert else None
     return Claim(
         delivery_id=row.pk, attempt=row.attempts, address=address, message=compose(row.pk, row.event, told),
-        is_last_word=told is not None and told.resolved_at is not None,
+        is_for_them=_is_for_them(row), is_last_word=told is not None and told.resolved_at is not None,
     )  # fmt: skip
+
+
+def _is_for_them(row: Delivery) -> bool:
+    user, about = row.channel.user, row.alert.user_id if row.alert else None
+    return user.is_active and (about in (None, user.pk) or user.has_perm("monitoring.view_alert"))
 
 
 def _told(alert: Alert) -> Told:

@@ -173,7 +173,7 @@ def _brake_account(account_id: int, now: datetime) -> None:
         return
     first = incidents[0]
     said = {
-        "at": now, "actor": ACTOR, "reason": f"{first.name} is broken: {first.what}"[:200],
+        "at": now, "actor": ACTOR, "reason": f"{first.name} was found broken: {first.what}"[:200],
         "inputs": {"incidents": [row.pk for row in incidents], "names": sorted({row.name for row in incidents})},
     }  # fmt: skip
     try:

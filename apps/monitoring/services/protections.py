@@ -60,7 +60,8 @@ def _of(protections: Sequence[Protection], kind: str) -> list[Protection]:
 
 
 def _finding(brake: Brake) -> Finding:
-    until = f"until {brake.until:%Y-%m-%d %H:%M:%S} UTC" if brake.until else "until it is released"
+    ends = "until that is over" if brake.kind == Kind.FAILING_COLLECTORS else "until somebody releases it"
+    until = f"until {brake.until:%Y-%m-%d %H:%M:%S} UTC" if brake.until else ends
     return Finding(
         type=Type.BRAKE, key=f"brake:{brake.pk}", severity=MEDIUM, account_id=brake.account_id,
         message=f"Purchases{_where(brake)} are held back {until} ({brake.kind}): {brake.reason}",

@@ -29,23 +29,28 @@ class Part:
     look: Callable[[datetime], Sequence[Finding]]
 
 
+BRAKES = Part("brakes", (Type.BRAKE,), lambda now: [*protections.look(now), *conditions.held(now)])
+INVARIANTS = Part("invariants", (Type.INVARIANT,), invariants.look)
 PARTS = (
     Part("quality", (Type.QUALITY, Type.OUTLIER), quality.look),
     Part("collectors", (Type.COLLECTOR,), collectors.look),
-    Part("invariants", (Type.INVARIANT,), invariants.look),
+    INVARIANTS,
     Part("discrepancies", (Type.DISCREPANCY,), conditions.discrepancies),
     Part("bookings", (Type.BOOKING,), conditions.bookings),
     Part("orders", (Type.ORDER,), conditions.orders),
     Part("deployments", (Type.DEPLOYMENT,), conditions.deployments),
-    # Last, by what the others found.
-    Part("brakes", (Type.BRAKE,), lambda now: [*protections.look(now), *conditions.held(now)]),
+    BRAKES,  # last, by what the others found
 )
 
 
 def check_invariants() -> None:
     """Go on with the invariants between rounds: on a large database a round alone would take a day to see everything."""
-    now = clock.now()
-    alerts.reconcile((Type.INVARIANT,), invariants.look(now), now=now)
+    _do(INVARIANTS, clock.now())
+
+
+def tell_of_brakes() -> None:
+    """Tell of brakes that were engaged between rounds: one may be over before the next."""
+    _do(BRAKES, clock.now())
 
 
 def watch() -> Round:
@@ -61,13 +66,17 @@ def watch() -> Round:
     for part in (*PARTS, Part("system", (Type.SYSTEM,), look_at_system)):
         since = time.perf_counter()
         try:
-            alerts.reconcile(part.types, part.look(now), now=now)
+            _do(part, now)
         except Exception as error:  # whatever it is, the other parts are looked at
             failed[part.name] = f"{type(error).__name__}: {error}"[:300]
             broken.append(_broken(part, error))
             log.exception("watch.part_failed", part=part.name)
         took[part.name] = _ms_since(since)
     return Round.objects.create(started_at=now, took_ms=_ms_since(began), parts=took, failed=failed)
+
+
+def _do(part: Part, now: datetime) -> None:
+    alerts.reconcile(part.types, part.look(now), now=now)
 
 
 def _broken(part: Part, error: Exception) -> Finding:

@@ -71,7 +71,7 @@ def test_drawdown_brakes_the_account_at_its_bound_and_not_before(account: Accoun
     assert (finding.type, finding.key, finding.severity) == ("brake", f"brake:{brake.pk}", "medium")
     assert (finding.user_id, finding.account_id) == (account.user_id, account.pk)
     assert finding.message == (
-        f"Purchases in account {account.pk} are held back until it is released (drawdown): {brake.reason}"
+        f"Purchases in account {account.pk} are held back until somebody releases it (drawdown): {brake.reason}"
     )
     assert place(account, quantity="0.000001").denials[0]["code"] == "BRAKED"
     assert trade(account, "sell", quantity="0.001").status == "filled"
@@ -307,6 +307,9 @@ def test_collector_of_a_shared_ledger_counts_where_it_fed_the_series(account: Ac
     fail("news_rss", "human")
     assert look(now()) == [], "it never stored an article"
     store_now(make_news())
+    look(now())
+    assert kinds() == [], "it works again"
+    fail("news_rss", "human")
     look(now())
     assert kinds() == [("failing_collectors", account.pk, deployment.algorithm_id, "")]
 

@@ -82,11 +82,14 @@ def test_off_collector_says_why(clock: Any) -> None:
 def test_mark_begins_the_count_anew_and_deletes_nothing(clock: Any) -> None:
     run("failed", ago=10)
     collectors.mark(now=now(), actor="user:1", reason="the proxy was down")
-    assert (of().runs, of().failures, of().health, of().last_error) == (0, 0, "unknown", None)
+    assert (of().runs, of().failures, of().last_error) == (0, 0, None)
+    assert of().health == "failing", "health is of the last runs, whatever the mark"
     assert CollectionRun.objects.count() == 1
     clock.shift(1)
     run()
-    assert (of().runs, of().success_rate, of().health) == (1, 1.0, "healthy")
+    assert (of().runs, of().success_rate, of().health) == (1, 1.0, "failing"), (
+        "one of two, since the beginning"
+    )
 
 
 @pytest.mark.parametrize(("days", "counted"), [(30, 1), (30.001, 0)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from apps.accounts.models import User
 from apps.accounts.tests.factories import UserFactory
 from apps.monitoring.messages import Message
 from apps.monitoring.models import Channel, Delivery
@@ -66,6 +67,19 @@ def test_alert_goes_to_a_webhook_once_with_its_fields_and_then_its_end(clock: An
     )
     assert resolved["body"]["alert"]["resolved_at"] == "2026-03-02T12:05:00Z"
     assert (first.status, first.attempts, first.last_error, first.next_at) == ("sent", 1, "", None)
+
+
+@pytest.mark.django_db
+def test_nobody_who_may_not_sign_in_any_more_is_told_anything(clock: Any, sandbox: Sandbox) -> None:
+    made = rule(channels=[f"{sandbox.url}/inbox/a"])
+    look(finding())
+    deliver_due()
+    User.objects.filter(pk=made.user_id).update(is_active=False)
+    look()
+    deliver_due()
+    assert [message["body"]["event"] for message in sandbox.inbox.messages("a")] == ["opened"]
+    assert planned() == [("opened", "sent"), ("resolved", "failed")]
+    assert Delivery.objects.latest("id").last_error == "its user may not sign in, or see the alert, any more"
 
 
 @pytest.mark.django_db

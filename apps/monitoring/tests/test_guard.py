@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 
 from apps.ledgers.tests.factories import make_price
-from apps.monitoring.models import ClosingMark
+from apps.monitoring import tasks
+from apps.monitoring.models import Alert, ClosingMark
 from apps.monitoring.services.guard import guard
 from apps.monitoring.tests.protecting import engaged, protect, reprice, sell_at
 from apps.monitoring.tests.test_invariants import by_hand
@@ -60,6 +61,14 @@ def test_losing_sale_cools_its_coin_down_in_its_account_only(account: Account, n
     assert place(make_account(), quantity="0.01").status == "pending"
     noon.shift(600)
     assert place(account, quantity="0.01").status == "pending"
+
+
+def test_brake_is_told_of_when_it_is_engaged_and_not_only_in_the_next_round(account: Account) -> None:
+    protect("cooldown", COOL)
+    sell_at(account, 90_000)
+    tasks.guard()
+    alert = Alert.objects.get()
+    assert (alert.type, alert.user_id, alert.key) == ("brake", account.user_id, f"brake:{engaged()[0].pk}")
 
 
 def test_winning_sale_brakes_nothing(account: Account) -> None:

@@ -49,6 +49,7 @@ def test_everything_alive_is_200(client: Client, worker: None, path: str) -> Non
     assert {name: part["status"] for name, part in answer.json()["checks"].items()} == {
         "database": "ok", "broker": "ok", "worker": "ok", "beat": "ok", "queue:collect": "ok", "queue:decisions": "ok",
         "queue:default": "ok", "queue:orders": "ok", "queue:lab": "ok", "collectors": "ok", "quality": "degraded",
+        "alerts": "ok",
     }  # fmt: skip
 
 
@@ -210,6 +211,7 @@ def test_database_down_is_named(client: Client, worker: None, monkeypatch: pytes
         "queue:lab",
         "collectors",
         "quality",
+        "alerts",
     }
     assert {name for name, word in words.items() if word == "down"} == {
         "database", "beat", "queue:orders", "queue:decisions", "queue:collect", "queue:default",

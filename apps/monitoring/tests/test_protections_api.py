@@ -99,7 +99,7 @@ def test_twenty_are_the_most_that_a_user_has(api: APIClient, user: User, account
     assert Protection.objects.count() == 20
 
 
-def test_list_is_ones_own_and_filtered_by_kind_in_one_query(
+def test_list_is_ones_own_and_everybodys_and_filtered_by_kind_in_one_query(
     api: APIClient, user: User, client_for: Clients, django_assert_num_queries: Any
 ) -> None:
     own = [protect("cooldown", {"minutes": minutes}, user=user).pk for minutes in range(1, 6)]
@@ -109,8 +109,12 @@ def test_list_is_ones_own_and_filtered_by_kind_in_one_query(
     api.get(LIST)
     with django_assert_num_queries(1):
         rows = api.get(LIST).json()["results"]
-    assert [row["id"] for row in rows] == [*own, outliers]
-    assert [row["id"] for row in api.get(LIST, {"kind": "outliers"}).json()["results"]] == [outliers]
+    assert [row["id"] for row in rows] == [*own, outliers, everybodys]
+    assert [row["id"] for row in api.get(LIST, {"kind": "outliers"}).json()["results"]] == [
+        outliers,
+        everybodys,
+    ]
+    assert api.patch(f"{LIST}/{everybodys}", {"enabled": False}, format="json").status_code == 403
     staff = client_for(permitted("view_protection"))
     assert [row["id"] for row in staff.get(LIST).json()["results"]] == [*own, outliers, theirs, everybodys]
 

@@ -52,9 +52,9 @@ def test_denial_names_kind_reason_and_end() -> None:
     first, second = check_permission(ticket(quantity="1"), standing)
     assert first.as_json() == {
         "code": "BRAKED", "limit": "cooldown", "value": "2026-03-02T12:10:00+00:00",
-        "message": "A brake (cooldown) lets this only sell until 2026-03-02 12:10:00 UTC: a sale lost",
+        "message": "A brake (cooldown) lets this only sell until 2026-03-02 12:10:00 UTC: a sale lost.",
     }  # fmt: skip
-    assert (second.message, second.value) == ("A brake (drawdown) lets this only sell: too deep", None)
+    assert (second.message, second.value) == ("A brake (drawdown) lets this only sell: too deep.", None)
     assert check_permission(ticket("sell", quantity="1"), standing) == ()
 
 

@@ -150,7 +150,7 @@ def test_denied_purchase_is_a_422_that_names_the_brake(api: APIClient, account: 
     body = {"coin_type": "BTC", "side": "buy", "order_type": "market", "quantity": "0.1"}
     answer = api.post("/api/v1/floor/orders", body, format="json")
     assert (answer.status_code, answer.json()["denials"][0]["code"]) == (422, "BRAKED")
-    assert answer.json()["denials"][0]["message"] == "A brake (outliers) lets this only sell: why"
+    assert answer.json()["denials"][0]["message"] == "A brake (outliers) lets this only sell: why."
 
 
 def test_admin_lists_brakes_and_releases_them_with_a_reason(
