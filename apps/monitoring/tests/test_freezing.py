@@ -11,7 +11,9 @@ import pytest
 
 from apps.ledgers.services.collect import collect
 from apps.ledgers.tests.sources import SOURCES, point_at, serving
+from apps.monitoring.metrics.watching import quality as quality_metrics
 from apps.monitoring.models import Alert, QualityCheck
+from apps.monitoring.probes import probe_data
 from apps.monitoring.services import alerts
 from apps.monitoring.services.quality import look
 from apps.trading.algorithms.base import Input, Series
@@ -79,6 +81,13 @@ def doubted() -> set[str]:
     return {verdict.series.partition(":")[0] for verdict in verdicts if verdict.state != "ok"}
 
 
+def told_outside() -> tuple[bool, set[str]]:
+    """Say whether /health finds the data well, and which ledgers /metrics scores below 1."""
+    families = {family.name: family.samples for family in quality_metrics(now())}
+    below = {sample.labels["ledger"] for sample in families["omc_quality_ledger_score"] if sample.value < 1}
+    return probe_data()["quality"].ok, below
+
+
 PERFECT = {"exchange": 1.0, "glass": 1.0, "human": 1.0, "catalyst": 1.0}
 # The sources that freeze, how long nothing shows yet, the ledger's score after it, the alerts,
 # and what the gate then doubts. The gate goes by when a table's newest row occurred. Another source of the
@@ -106,13 +115,16 @@ def test_frozen_source_shows_within_a_round_of_its_bound_and_comes_back_by_itsel
     sandbox.set_faults(dict.fromkeys(frozen, "frozen"))
     assert scores(watch(wait, frozen)) == PERFECT
     assert standing() == set()
+    assert told_outside() == (True, set())
     check = watch(NEXT_READING if "defillama" in frozen else ROUND, frozen)
     assert scores(check) == PERFECT | {ledger: score}
     assert standing() == found
     said = [alert.message for alert in Alert.objects.standing()]
     assert set(said) <= {remark["message"] for remark in check.warnings}
     assert doubted() == not_believed
+    assert told_outside() == (False, {ledger})
     sandbox.set_faults(dict.fromkeys(frozen))
     assert scores(watch(ROUND, frozen)) == PERFECT
     assert standing() == set()
     assert doubted() == set()
+    assert told_outside() == (True, set())
