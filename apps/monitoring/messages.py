@@ -55,7 +55,7 @@ def compose(delivery_id: int, event: str, alert: Told | None) -> Message:
     message = alert.message if len(alert.message) <= LONGEST_BODY else f"{alert.message[: LONGEST_BODY - 1]}…"
     return Message(
         delivery_id=delivery_id,
-        title=f"{heading}{alert.severity} alert: {alert.type}"[:LONGEST_TITLE],
+        title=f"{heading}{alert.severity} {alert.type} alert of Oh My Coins"[:LONGEST_TITLE],
         body=f"{message}\n{when}",
         kind=SUCCESS if event == RESOLVED else KINDS[alert.severity],
         fields={

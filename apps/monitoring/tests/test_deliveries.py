@@ -54,12 +54,12 @@ def test_alert_goes_to_a_webhook_once_with_its_fields_and_then_its_end(clock: An
     assert opened["headers"]["idempotency-key"] == f"omc-delivery-{first.pk}"
     assert resolved["headers"]["idempotency-key"] == f"omc-delivery-{second.pk}"
     assert opened["body"] == {
-        "version": "1.0", "title": "medium alert: quality", "type": "warning", "event": "opened",
+        "version": "1.0", "title": "medium quality alert of Oh My Coins", "type": "warning", "event": "opened",
         "message": "it is stale\nSince 2026-03-02 12:00 UTC.",
         "alert": {"id": first.alert_id, "type": "quality", "severity": "medium", "message": "it is stale",
                   "opened_at": "2026-03-02T12:00:00Z", "resolved_at": None},
     }  # fmt: skip
-    assert resolved["body"]["title"] == "Resolved: medium alert: quality"
+    assert resolved["body"]["title"] == "Resolved: medium quality alert of Oh My Coins"
     assert resolved["body"]["event"] == "resolved"
     assert (
         resolved["body"]["message"]

@@ -22,7 +22,7 @@ from apps.monitoring.tests.alerting import DISCORD, KEY, SLACK, TELEGRAM, servin
 from ohmycoins.sandbox.server import Sandbox
 
 MESSAGE = Message(
-    delivery_id=7, title="high alert: collector", body="<b> & @everyone\nSince 2026-03-02 12:00 UTC.", kind=WARNING
+    delivery_id=7, title="high collector alert of Oh My Coins", body="<b> & @everyone\nSince 2026-03-02 12:00 UTC.", kind=WARNING
 )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_slack_takes_the_message_at_the_hooks_path(monkeypatch: pytest.MonkeyPat
     assert post(SLACK) == Result()
     (got,) = sandbox.inbox.messages(f"s/{SLACK.rpartition('/services/')[2]}")
     (attachment,) = got["body"]["attachments"]
-    assert attachment["title"] == "high alert: collector"
+    assert attachment["title"] == "high collector alert of Oh My Coins"
     assert "&lt;b&gt; &amp; @everyone" in attachment["text"]
     assert "<" not in attachment["text"].replace("<!", "")
 
@@ -73,7 +73,7 @@ def test_discord_takes_the_message_and_calls_nobody(
     serve_as(monkeypatch, sandbox, "d")
     assert post(DISCORD) == Result()
     (got,) = sandbox.inbox.messages(f"d/123456789/{KEY}")
-    assert "high alert: collector" in str(got["body"])
+    assert "high collector alert of Oh My Coins" in str(got["body"])
     assert "@everyone" not in str(got["body"])
 
 
@@ -188,7 +188,7 @@ def test_mail_goes_through_the_installations_own_server_though_it_is_private(mai
     assert post("me@example.com") == Result()
     ((sender, recipients, mail),) = mailbox.kept
     assert (sender, recipients) == ("ohmycoins@localhost", ["me@example.com"])
-    assert mail["Subject"] == "high alert: collector"
+    assert mail["Subject"] == "high collector alert of Oh My Coins"
     assert mail["X-Delivery"] == "omc-delivery-7"
     assert mail.get_content_type() == "text/plain"
     body = mail.get_payload(decode=True).decode().replace("\r\n", "\n").strip()
