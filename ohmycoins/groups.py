@@ -62,7 +62,7 @@ GROUPS: dict[str, list[str]] = {
         "trading.add_algorithm", "trading.change_algorithm", "trading.change_deployment", "pnl.add_taxrule",
         "pnl.add_givencost", "monitoring.add_alertrule", "monitoring.change_alertrule", "monitoring.delete_alertrule",
         "monitoring.add_channel", "monitoring.add_protection", "monitoring.change_protection", "monitoring.delete_protection",
-        "monitoring.add_metricsmark", "django_celery_beat.change_periodictask",
+        "monitoring.add_metricsmark", "monitoring.accept_incident", "django_celery_beat.change_periodictask",
     ],
     "live approvers": [*VIEW_ALL, "trading.activate_account", "trading.approve_promotion"],
     "user managers": ["accounts.view_user", "accounts.add_user", "accounts.change_user", "knox.view_authtoken",
