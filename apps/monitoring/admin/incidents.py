@@ -91,6 +91,7 @@ class IncidentAdmin(AsksForReason, FactAdmin):
 
     @action(description="Accept", url_path="accept", permissions=["accept"], icon="task_alt")
     def accept_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why, and accept the incident whose page this is."""
         incident = get_object_or_404(Incident, pk=object_id)
         page = reverse("admin:monitoring_incident_change", args=[incident.pk])
         asked = self.accept(request, Incident.objects.filter(pk=incident.pk))
