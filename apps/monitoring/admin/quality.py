@@ -16,6 +16,13 @@ from ohmycoins.core.plots import line
 
 PLOTTED = timedelta(days=3)
 FEWEST_PLOTTED = 2
+POOR, BAD = 0.7, 0.5
+"""Below them the overall score alerts: medium, high."""
+PARTS = ("overall", "completeness", "timeliness", "accuracy")
+LEFT, RIGHT = (
+    "text-align: left; padding: .25rem 1.5rem .25rem 0",
+    "text-align: right; padding: .25rem 1.5rem .25rem 0",
+)
 
 
 @admin.register(QualityCheck)
@@ -34,20 +41,20 @@ class QualityCheckAdmin(FactAdmin):
 
     @admin.display(description="scores")
     def scores(self, check: QualityCheck) -> str:
-        parts = ("overall", "completeness", "timeliness", "accuracy")
-        rows = [("all four", check.overall, check.completeness, check.timeliness, check.accuracy, "")]
+        rows = [("all four", {part: getattr(check, part) for part in PARTS}, "")]
         for name, ledger in check.ledgers.items():
-            rows.append((name, *(ledger[part] for part in parts), ledger["newest_at"] or "nothing"))
+            rows.append((name, ledger, ledger["newest_at"] or "nothing"))
             rows += [
-                (f"– {source}", *(scores[part] for part in parts), scores["newest_at"] or "nothing")
+                (f"– {source}{'' if scores.get('counts', True) else ' (not counted)'}", scores, scores["newest_at"] or "nothing")
                 for source, scores in ledger["sources"].items()
-            ]
+            ]  # fmt: skip
         head = format_html_join(
-            "", '<th style="text-align: left">{}</th>', ((part,) for part in ("", *parts, "newest"))
+            "",
+            '<th style="{}">{}</th>',
+            ((RIGHT if part in PARTS else LEFT, part) for part in ("", *PARTS, "newest")),
         )
-        said = ((name, *(f"{figure:.3f}" for figure in figures), newest) for name, *figures, newest in rows)
-        body = format_html_join("", f"<tr>{'<td>{}</td>' * 6}</tr>", said)
-        return format_html('<table style="width: 100%"><tr>{}</tr>{}</table>', head, body)
+        body = format_html_join("", "<tr>{}</tr>", ((_cells(*row),) for row in rows))
+        return format_html('<table style="white-space: nowrap"><tr>{}</tr>{}</table>', head, body)
 
     @admin.display(description="issues")
     def issues_said(self, check: QualityCheck) -> str:
@@ -97,8 +104,18 @@ def _plots(now: datetime) -> list[tuple[str, str]]:
     rows = list(checks.values_list("checked_at", *scores))
     if len(rows) < FEWEST_PLOTTED:
         return []
-    names = ("overall", *BOUNDS)
-    return [(name, line([(row[0], row[place]) for row in rows])) for place, name in enumerate(names, start=1)]
+    return [
+        (name, line([(row[0], row[place]) for row in rows], bounds=(0, 1), marks=(POOR, BAD), width=360, height=120))
+        for place, name in enumerate(("overall", *BOUNDS), start=1)
+    ]  # fmt: skip
+
+
+def _cells(name: str, scores: dict[str, Any], newest: str) -> str:
+    """Write a row of scores: words to the left, figures to the right."""
+    figures = format_html_join(
+        "", '<td style="{}">{}</td>', ((RIGHT, f"{scores[part]:.3f}") for part in PARTS)
+    )
+    return format_html('<td style="{}">{}</td>{}<td style="{}">{}</td>', LEFT, name, figures, LEFT, newest)
 
 
 def _list(remarks: list[dict[str, Any]]) -> str:
