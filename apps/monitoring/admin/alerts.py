@@ -11,9 +11,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectMultipleWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectMultipleWidget,
+)
 
 from apps.monitoring.models import Alert, AlertRule, Channel, Delivery
 from apps.monitoring.services.channels import test_channel
@@ -24,6 +30,7 @@ from ohmycoins.core.errors import DomainError
 
 SEVERITIES = {"high": "danger", "medium": "warning", "low": "info"}
 STATUSES = {"sent": "success", "failed": "danger", "pending": "warning"}
+SHOWN = 90
 FIELDS = ("type", "min_severity", "cooldown_minutes", "enabled")
 
 
@@ -53,7 +60,7 @@ class DeliveryAdmin(FactAdmin):
     """What was sent where, and what came of it."""
 
     list_display = (
-        "id", "outcome", "event", "alert", "channel", "attempts", "next_at", "last_error", "created_at", "ended_at",
+        "id", "outcome", "event", "told", "channel", "attempts", "next_at", "last_error", "created_at", "ended_at",
     )  # fmt: skip
     list_filter = ("status", "event", "channel__kind")
     list_select_related = ("alert", "channel")
@@ -62,6 +69,13 @@ class DeliveryAdmin(FactAdmin):
     @display(description="outcome", label=STATUSES, ordering="status")
     def outcome(self, delivery: Delivery) -> str:
         return delivery.status
+
+    @display(description="alert", ordering="alert")
+    def told(self, delivery: Delivery) -> str:
+        if delivery.alert is None:
+            return "–"
+        said = Truncator(delivery.alert.message).chars(SHOWN)
+        return format_html('<div style="min-width: 20rem">{}: {}</div>', delivery.alert.type, said)
 
 
 class SendsTests:
@@ -131,14 +145,15 @@ class ChannelAdmin(SendsTests, FactAdmin):
 
 
 class RuleForm(forms.ModelForm):
-    """Who is told what, where; a new address is read once, and never shown again."""
+    """Who is told what, where; a new address is shown to nobody but, masked, to who typed it while it is refused."""
 
     cooldown_minutes = forms.IntegerField(
-        min_value=0, max_value=LONGEST_COOLDOWN_MINUTES, initial=60, label="Cooldown, in minutes"
-    )
+        min_value=0, max_value=LONGEST_COOLDOWN_MINUTES, initial=60, label="Cooldown, in minutes",
+        widget=UnfoldAdminIntegerFieldWidget, help_text=AlertRule._meta.get_field("cooldown_minutes").help_text,
+    )  # fmt: skip
     channels = forms.ModelMultipleChoiceField(Channel.objects.none(), required=False)
     new_address = forms.CharField(
-        required=False, strip=True, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+        required=False, strip=True, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}, render_value=True),
         help_text="One more: an e-mail address, a Slack or Discord webhook's URL, tgram://TOKEN/CHAT, or any https URL.",
     )  # fmt: skip
     user: Any = None
@@ -164,7 +179,7 @@ class RuleForm(forms.ModelForm):
                     self.store(actor="form")
                     transaction.set_rollback(True)
             except DomainError as error:
-                self.add_error(None, error.message)
+                self.add_error(*_place_of(error.message))
         return cleaned
 
     def store(self, *, actor: str) -> AlertRule:
@@ -176,6 +191,14 @@ class RuleForm(forms.ModelForm):
             rule = AlertRule.objects.get(pk=self.instance.pk)
             return change_rule(rule, actor=actor, channels=texts, **given)
         return create_rule(self.user, actor=actor, channels=texts, **given)
+
+
+def _place_of(message: str) -> tuple[str | None, str]:
+    """Give the field that a service's message is about, and what it says of it: channels are chosen, addresses typed."""
+    where, _, said = message.partition(": ")
+    if where.startswith("channels["):
+        return "new_address", said
+    return ("channels", said) if where == "channels" else (None, message)
 
 
 @admin.register(AlertRule)

@@ -10,22 +10,25 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from apps.monitoring.admin.parameters import explain_parameters
 from apps.monitoring.models import Peak, Protection
-from apps.monitoring.protections import PARAMETERS, read_parameters
+from apps.monitoring.protections import read_parameters
 from apps.monitoring.services.protections import change_protection, delete_protection, make_protection
 from ohmycoins.core import clock
 from ohmycoins.core.admin import FactInline
 from ohmycoins.core.errors import DomainError
 
 SCOPE = ("kind", "user", "account", "deployment")
-NAMES = "; ".join(f"{kind}: {', '.join(of.model_fields) or 'none'}" for kind, of in PARAMETERS.items())
 
 
 class ProtectionForm(forms.ModelForm):
     """What it watches, and its parameters, which are checked as the API checks them."""
 
     parameters = forms.JSONField(
-        required=False, initial=dict, widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}), help_text=NAMES
+        required=False,
+        initial=dict,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        help_text=explain_parameters(),
     )
 
     class Meta:

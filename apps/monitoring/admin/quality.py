@@ -9,15 +9,14 @@ from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from apps.monitoring.models import Outlier, QualityCheck
-from apps.monitoring.quality import BOUNDS
+from apps.monitoring.quality import BAD, BOUNDS, POOR
 from ohmycoins.core import clock
 from ohmycoins.core.admin import FactAdmin
 from ohmycoins.core.plots import line
 
 PLOTTED = timedelta(days=3)
 FEWEST_PLOTTED = 2
-POOR, BAD = 0.7, 0.5
-"""Below them the overall score alerts: medium, high."""
+MARKS = float(POOR), float(BAD)
 PARTS = ("overall", "completeness", "timeliness", "accuracy")
 LEFT, RIGHT = (
     "text-align: left; padding: .25rem 1.5rem .25rem 0",
@@ -105,7 +104,7 @@ def _plots(now: datetime) -> list[tuple[str, str]]:
     if len(rows) < FEWEST_PLOTTED:
         return []
     return [
-        (name, line([(row[0], row[place]) for row in rows], bounds=(0, 1), marks=(POOR, BAD), width=360, height=120))
+        (name, line([(row[0], row[place]) for row in rows], bounds=(0, 1), marks=MARKS, width=360, height=120))
         for place, name in enumerate(("overall", *BOUNDS), start=1)
     ]  # fmt: skip
 

@@ -18,9 +18,10 @@ PLOTTED = 288
 """A day of rounds."""
 ERROR_SHOWN = 80
 HEADERS = (
-    "collector", "health", "runs", "succeeded", "failed", "skipped", "records", "mean ms", "95th percentile ms",
+    "collector", "health", "runs", "succeeded", "failed", "skipped", "records", "mean ms", "95 % within ms",
     "last success", "last failure", "up since", "last error",
 )  # fmt: skip
+SIDES = ("left", "left", *("right",) * 7, *("left",) * 4)
 
 
 @admin.register(Round)
@@ -73,7 +74,10 @@ class MetricsMarkAdmin(ReadOnly, ModelAdmin):
         now = clock.now()
         each, total = collectors.figures_and_total(now)
         shown = {
-            "table": {"headers": HEADERS, "rows": [*map(_row, each), ["all", *_row(total)[1:]]]},
+            "table": [
+                list(zip(SIDES, row, strict=True))
+                for row in (HEADERS, *map(_row, each), ["all", *_row(total)[1:]])
+            ],
             "figures_of": f"Runs since {collectors.counted_since(now):%Y-%m-%d %H:%M} UTC, skipped ones aside; health is of"
             " the last 20",
         }

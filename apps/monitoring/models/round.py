@@ -32,6 +32,8 @@ class MetricsMark(models.Model):
 
     class Meta:
         ordering = ("-at",)
+        verbose_name = "start of collector figures"
+        verbose_name_plural = "collector figures"
         indexes: ClassVar[tuple[models.Index, ...]] = (models.Index(fields=["-at"], name="mark_at"),)
 
     def __str__(self) -> str:

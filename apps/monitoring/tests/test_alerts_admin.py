@@ -1,5 +1,6 @@
 """Alerts in the admin: read by operators, tried with the outcome shown, and no address on any page."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,18 +84,41 @@ def test_operator_makes_changes_and_deletes_a_rule(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
-    [({}, "0 were given"), ({"new_address": f"http://10.0.0.1/{KEY}"}, "not on the public internet"),
-     ({"new_address": f"json://{KEY}"}, "is not an e-mail address"), ({"new_address": WEB, "cooldown_minutes": "-1"}, "greater than or equal to 0")],
+    ("fields", "field", "said"),
+    [({}, "channels", "0 were given"), ({"new_address": f"http://10.0.0.1/{KEY}"}, "new_address", "not on the public internet"),
+     ({"new_address": f"json://{KEY}"}, "new_address", "is not an e-mail address"),
+     ({"new_address": WEB, "cooldown_minutes": "-1"}, "cooldown_minutes", "greater than or equal to 0")],
 )  # fmt: skip
-def test_form_that_is_wrong_says_so_stores_nothing_and_shows_no_address(
-    client: Client, fields: dict[str, str], said: str
+def test_form_that_is_wrong_says_so_at_the_field_and_stores_nothing(
+    client: Client, fields: dict[str, str], field: str, said: str
 ) -> None:
     operator(client, "view_alertrule", "add_alertrule")
-    text = client.post(f"{BASE}/alertrule/add/", form(**fields)).content.decode()
-    assert said in text
-    assert KEY not in text
+    errors = client.post(f"{BASE}/alertrule/add/", form(**fields)).context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert said in errors[field][0]
     assert (AlertRule.objects.count(), Channel.objects.count()) == (0, 0)
+
+
+def test_refused_address_is_kept_for_who_typed_it_masked_and_in_no_cache(client: Client) -> None:
+    operator(client, "view_alertrule", "add_alertrule")
+    typed = f"json://{KEY}"
+    answer = client.post(f"{BASE}/alertrule/add/", form(new_address=typed))
+    text = answer.content.decode()
+    assert text.count(KEY) == 1
+    field = re.search(r'<input[^>]*name="new_address"[^>]*>', text)
+    assert field
+    assert 'type="password"' in field[0]
+    assert f'value="{typed}"' in field[0]
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_deliveries_say_the_type_and_the_beginning_of_their_alert(admin_client: Client, clock: Any) -> None:
+    rule()
+    look(finding())
+    Alert.objects.update(message="it is stale, " + "and long told " * 20)
+    text = admin_client.get(f"{BASE}/delivery/").content.decode()
+    assert f"{Alert.objects.get().type}: it is stale, and long told" in text
+    assert "and long told " * 20 not in text
 
 
 def test_channel_of_another_user_cannot_be_chosen(client: Client) -> None:

@@ -44,6 +44,7 @@ def test_figures_stand_over_the_marks_and_escape_what_sources_say(clock: Any) ->
     assert "failing" in page
     assert "<script>HTTP" not in page
     assert "HTTP 500" in page
+    assert "Collector figures" in page
 
 
 def test_mark_is_made_by_who_may_and_never_changed(clock: Any) -> None:
