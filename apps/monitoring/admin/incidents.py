@@ -86,7 +86,7 @@ class IncidentAdmin(AsksForReason, FactAdmin):
 
         return self.ask_and_act(
             request, queryset, name="accept", title="Accept these incidents?", submit="Yes, accept", act=act,
-            plan=lambda incident: f"{incident}. It alerts, and lets its account sell only, no more. This is not taken back.",
+            plan=lambda incident: f"{incident}. It alerts no more and brakes nobody, whatever is found there later. This is not taken back.",
         )  # fmt: skip
 
     @action(description="Accept", url_path="accept", permissions=["accept"], icon="task_alt")

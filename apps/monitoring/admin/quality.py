@@ -104,7 +104,7 @@ def _plots(now: datetime) -> list[tuple[str, str]]:
     if len(rows) < FEWEST_PLOTTED:
         return []
     return [
-        (name, line([(row[0], row[place]) for row in rows], bounds=(0, 1), marks=MARKS, width=360, height=120))
+        (name, line([(row[0], row[place]) for row in rows], bounds=(0, 1), marks=MARKS, width=300, height=120))
         for place, name in enumerate(("overall", *BOUNDS), start=1)
     ]  # fmt: skip
 
