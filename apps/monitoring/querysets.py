@@ -25,9 +25,13 @@ class IncidentQuerySet(QuerySet["Incident"]):
         """Keep those that a look which began after `now` saw to be over."""
         return self.filter(resolved_at__gt=now)
 
+    def unaccepted(self) -> Self:
+        """Keep those that stand, and that nobody has accepted."""
+        return self.standing().filter(accepted_at=None)
+
     def to_brake(self) -> Self:
-        """Keep those that stand, and whose account was not let sell only because of them yet."""
-        return self.standing().filter(braked_at=None, account_id__isnull=False)
+        """Keep those of which the account was not let sell only because of them yet."""
+        return self.unaccepted().filter(braked_at=None, account_id__isnull=False)
 
 
 class AlertQuerySet(QuerySet["Alert"]):

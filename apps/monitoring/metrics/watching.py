@@ -78,9 +78,8 @@ def alerts(now: datetime) -> Iterator[GaugeMetricFamily]:
     late = told.get(Delivery.Status.PENDING, (0, None))[1]
     yield gauge("omc_alert_delivery_oldest_age_seconds", "Age of the oldest message that is still to be sent.", (),
                 [(age(late, now),)])  # fmt: skip
-    yield gauge(
-        "omc_incidents", "Broken invariants that stand.", (), [(Incident.objects.standing().count(),)]
-    )
+    yield gauge("omc_incidents", "Broken invariants that stand, and that nobody has accepted.", (),
+                [(Incident.objects.unaccepted().count(),)])  # fmt: skip
 
 
 def rounds(now: datetime) -> Iterator[GaugeMetricFamily]:

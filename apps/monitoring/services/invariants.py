@@ -115,7 +115,7 @@ def _keep(found: Iterable[Breach], seen: set[int], now: datetime) -> None:
     locks.advisory_lock("monitoring.invariants")
     standing = {_identity(row): row for row in Incident.objects.standing()}
     over = {_identity(row) for row in Incident.objects.over_after(now)}
-    crowds = Counter((row.name, row.account_id) for row in standing.values())
+    crowds = Counter((row.name, row.account_id) for row in standing.values() if not row.accepted_at)
     for breach in {breach.identity: breach for breach in found}.values():
         if known := standing.pop(breach.identity, None):
             if known.seen_at <= now:
@@ -149,7 +149,7 @@ def _open(breach: Breach, now: datetime) -> None:
 
 def _brake(now: datetime) -> None:
     """Let the accounts of incidents sell only that were not yet; one that trades nothing is, once it does."""
-    unbraked = Incident.objects.to_brake().filter(accepted_at=None).exclude(name__in=SLOW)
+    unbraked = Incident.objects.to_brake().exclude(name__in=SLOW)
     for account_id in sorted({row.account_id for row in unbraked if row.account_id is not None}):
         try:
             _brake_account(account_id, now)
@@ -165,7 +165,7 @@ def _brake_account(account_id: int, now: datetime) -> None:
     incidents = list(
         Incident.objects.to_brake()
         .select_for_update()
-        .filter(account_id=account_id, accepted_at=None)
+        .filter(account_id=account_id)
         .exclude(name__in=SLOW)
         .order_by("id")
     )
@@ -186,7 +186,7 @@ def _brake_account(account_id: int, now: datetime) -> None:
 
 
 def _findings() -> list[Finding]:
-    rows = list(Incident.objects.standing().filter(accepted_at=None).order_by("id"))
+    rows = list(Incident.objects.unaccepted().order_by("id"))
     users = dict(Account.objects.filter(pk__in={row.account_id for row in rows}).values_list("pk", "user_id"))
     return [
         Finding(
