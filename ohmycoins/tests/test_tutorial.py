@@ -23,6 +23,7 @@ def installation() -> Iterator[Installation]:
         yield found
 
 
+@pytest.mark.slow
 def test_every_block_runs_and_the_money_adds_up(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
