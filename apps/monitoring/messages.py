@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from apps.monitoring.instants import iso, moment
+
 OPENED, RAISED, RESOLVED, TEST = "opened", "raised", "resolved", "test"
 LONGEST_TITLE = 150
 LONGEST_BODY = 1500  # the shortest that a service takes is Discord's 2000
@@ -49,9 +51,9 @@ def compose(delivery_id: int, event: str, alert: Told | None) -> Message:
         )  # fmt: skip
     event = RESOLVED if alert.resolved_at else event
     heading = {OPENED: "", RAISED: "Raised: ", RESOLVED: "Resolved: "}[event]
-    when = f"Since {_utc(alert.opened_at)}."
+    when = f"Since {moment(alert.opened_at)}."
     if alert.resolved_at:
-        when = f"It stood from {_utc(alert.opened_at)} to {_utc(alert.resolved_at)}."
+        when = f"It stood from {moment(alert.opened_at)} to {moment(alert.resolved_at)}."
     message = alert.message if len(alert.message) <= LONGEST_BODY else f"{alert.message[: LONGEST_BODY - 1]}…"
     return Message(
         delivery_id=delivery_id,
@@ -62,15 +64,7 @@ def compose(delivery_id: int, event: str, alert: Told | None) -> Message:
             "event": event,
             "alert": {
                 "id": alert.id, "type": alert.type, "severity": alert.severity, "message": alert.message,
-                "opened_at": _iso(alert.opened_at), "resolved_at": _iso(alert.resolved_at),
+                "opened_at": iso(alert.opened_at), "resolved_at": iso(alert.resolved_at),
             },
         },
     )  # fmt: skip
-
-
-def _utc(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat().replace("+00:00", "Z") if instant else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.monitoring.findings import LOW, MEDIUM
+from apps.monitoring.instants import moment
 from apps.monitoring.quality import BAD, BOUNDS, FROZEN_AFTER, POOR, Feed, Remark, Scores, State
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -81,11 +82,6 @@ def span(length: timedelta) -> str:
         return f"{hours} h" + (f" {rest // MINUTE} min" if rest >= MINUTE else "")
     days, rest = divmod(length, DAY)
     return f"{days} day{'s' if days > 1 else ''}" + (f" {rest // HOUR} h" if rest >= HOUR else "")
-
-
-def moment(at: datetime) -> str:
-    """Write an instant as people read it, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _old(feed: Feed, now: datetime) -> str:

@@ -11,7 +11,7 @@ from apps.monitoring.protections import Outliers
 from apps.monitoring.services import collectors
 from apps.monitoring.services.braking import cause_of, engage_for
 from apps.trading.algorithms.base import Series
-from apps.trading.models import Algorithm, Brake, Deployment
+from apps.trading.models import Algorithm, Deployment
 from apps.trading.services import brakes
 from apps.trading.services.algorithms import inputs_of
 from apps.trading.services.ledger_rows import PRICES, TABLES
@@ -38,21 +38,18 @@ def look_at_collectors(protections: Sequence[Protection], now: datetime) -> None
     brakes.release_gone(Protection.Kind.FAILING_COLLECTORS, standing, actor=WATCH, now=now)
 
 
-def look_at_outliers(protections: Sequence[Protection], now: datetime) -> list[Brake]:
+def look_at_outliers(protections: Sequence[Protection], now: datetime) -> None:
     """Brake the coins that have an outlier so young, until it is older."""
-    engaged = []
     for protection in protections:
         rule = Outliers.model_validate(protection.parameters)
         length = timedelta(minutes=rule.minutes)
         fresh = Outlier.objects.filter(occurred_at__gt=now - length)
         for outlier in fresh.order_by("coin_type", "-occurred_at", "-id").distinct("coin_type"):
-            brake = engage_for(
+            engage_for(
                 protection, about=f"outlier:{outlier.pk}", now=now, coin_type=outlier.coin_type,
                 until=outlier.occurred_at + length, reason=_jumped(outlier),
                 inputs={"outlier": outlier.pk, "price": outlier.price_id},
             )  # fmt: skip
-            engaged += [brake] if brake else []
-    return engaged
 
 
 def _failing() -> dict[str, str]:

@@ -6,7 +6,6 @@ No address shows in an error, a log line, a task's arguments or an answer: a cha
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
@@ -14,26 +13,17 @@ from django.db import transaction
 
 from apps.accounts.models import User
 from apps.monitoring import addresses
-from apps.monitoring.addresses import EMAIL, Address, Malformed, NotOpened, NotPublic
+from apps.monitoring.addresses import EMAIL, Address, Malformed, NotPublic
 from apps.monitoring.models import AlertRule, Channel, Delivery
 from apps.monitoring.notifiers.plugins import allowed_hosts
 from ohmycoins.core import clock, outbox
 from ohmycoins.core.errors import Conflict, Invalid, Refused
+from ohmycoins.core.resealing import Resealing, reseal_each
 
 log = structlog.get_logger(__name__)
 
 LONGEST_NAME = 100
 MOST_CHANNELS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Resealing:
-    """What a change of the key that seals came to."""
-
-    resealed: int
-    unchanged: int
-    unopened: tuple[int, ...]
-    """The channels whose addresses no configured key opens."""
 
 
 def channels_of(user: User, texts: Sequence[str]) -> list[Channel]:
@@ -81,26 +71,19 @@ def delete_channel(channel: Channel, *, actor: str) -> None:
 
 
 def reseal_channels() -> Resealing:
-    """Seal every address with the newest key, one transaction each; running again changes nothing."""
-    resealed, unchanged, unopened = 0, 0, []
-    for pk in list(Channel.objects.order_by("id").values_list("pk", flat=True)):
-        with transaction.atomic():
-            channel = Channel.objects.select_for_update().filter(pk=pk).first()
-            if channel is None:  # deleted meanwhile
-                continue
-            try:
-                address = address_of(channel)
-            except NotOpened:
-                unopened.append(pk)
-                continue
-            if addresses.is_newest(channel.sealed, settings.VENUE_SECRET_KEYS):
-                unchanged += 1
-                continue
-            channel.sealed = _seal(address, channel.user_id)
-            channel.save(update_fields=["sealed"])
-            resealed += 1
-    log.info("channels.resealed", resealed=resealed, unchanged=unchanged, unopened=unopened)
-    return Resealing(resealed=resealed, unchanged=unchanged, unopened=tuple(unopened))
+    """Seal every address with the newest key; those that no key opens are named by their channel."""
+    done = reseal_each(Channel.objects.all(), key="id", reseal=_resealed)
+    log.info(
+        "channels.resealed", resealed=done.resealed, unchanged=done.unchanged, unopened=list(done.unopened)
+    )
+    return done
+
+
+def _resealed(channel: Channel) -> str | None:
+    address = address_of(channel)
+    if addresses.is_newest(channel.sealed, settings.VENUE_SECRET_KEYS):
+        return None
+    return _seal(address, channel.user_id)
 
 
 def _named(user: User, text: str) -> Channel | None:

@@ -13,8 +13,9 @@ from apps.ledgers.schedules import collector_schedules
 from apps.ledgers.services.candles import EPOCH
 from apps.ledgers.services.control import off_because
 from apps.monitoring.coverage import Gap, Series, count_due, find_gaps
+from apps.monitoring.instants import moment
 from apps.monitoring.quality import Remark
-from apps.monitoring.remarks import moment, span
+from apps.monitoring.remarks import span
 from apps.monitoring.services.feeds import PRICES
 from ohmycoins.core import frequency, seams
 from ohmycoins.core.errors import Invalid

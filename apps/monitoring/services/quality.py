@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.ledgers.models import CollectionRun
 from apps.monitoring.findings import HIGH, LOW, MEDIUM, Finding
+from apps.monitoring.instants import iso, moment
 from apps.monitoring.models import Outlier, QualityCheck, Type
 from apps.monitoring.quality import (
     BAD,
@@ -19,7 +20,7 @@ from apps.monitoring.quality import (
     score_feed,
     score_ledger,
 )
-from apps.monitoring.remarks import Complaint, below, broken_in, complaint_of, moment, nothing_in
+from apps.monitoring.remarks import Complaint, below, broken_in, complaint_of, nothing_in
 from apps.monitoring.services.comparing import compare_sources
 from apps.monitoring.services.coverage import remark_gaps
 from apps.monitoring.services.feeds import Sources, read_sources
@@ -83,7 +84,7 @@ class Measured:
         newest = max((feed.newest_at for feed in feeds if feed.newest_at), default=None)
         counted = judged(feeds)
         return {
-            "newest_at": _iso(newest),
+            "newest_at": iso(newest),
             "sources": {feed.source: _source(feed, self.at, counts=feed in counted) for feed in feeds},
         }
 
@@ -116,8 +117,8 @@ def newest_check(now: datetime) -> QualityCheck:
 
 def _source(feed: Feed, now: datetime, *, counts: bool) -> dict[str, Any]:
     return score_feed(feed, now).as_json() | {
-        "state": feed.state(now), "newest_at": _iso(feed.newest_at), "off_because": feed.off_because, "counts": counts,
-        "frozen_since": _iso(feed.unmoved_since) if feed.is_frozen else None,
+        "state": feed.state(now), "newest_at": iso(feed.newest_at), "off_because": feed.off_because, "counts": counts,
+        "frozen_since": iso(feed.unmoved_since) if feed.is_frozen else None,
     }  # fmt: skip
 
 
@@ -165,7 +166,3 @@ def _finding(key: str, severity: str, remark: Remark, evidence: dict[str, Any]) 
 
 def _json(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
     return [remark.as_json() for remark in remarks]
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at else None

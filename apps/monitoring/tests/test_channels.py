@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from structlog.testing import capture_logs
 
 from apps.accounts.tests.factories import UserFactory
+from apps.monitoring.addresses import NotOpened
 from apps.monitoring.models import Channel
-from apps.monitoring.services import channels
 from apps.monitoring.services.channels import address_of
 from apps.monitoring.services.channels import test_channel as send_test
 from apps.monitoring.services.deliveries import deliver_due
@@ -55,7 +55,7 @@ def test_channel_that_no_key_opens_is_named_and_the_others_are_rotated(settings:
 def test_sealed_address_copied_to_another_users_row_does_not_open_there() -> None:
     mine, theirs = rule(channels=[SLACK]).channels.get(), rule(channels=[DISCORD]).channels.get()
     theirs.sealed = mine.sealed
-    with pytest.raises(channels.NotOpened):
+    with pytest.raises(NotOpened):
         address_of(theirs)
 
 

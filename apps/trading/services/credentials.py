@@ -5,7 +5,6 @@ an error, a log line, an event or an answer: only their last four characters do.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -22,6 +21,7 @@ from ohmycoins.clients.coinspot import Key
 from ohmycoins.core import clock
 from ohmycoins.core.errors import Conflict, DomainError, Invalid, Refused
 from ohmycoins.core.locks import advisory_lock
+from ohmycoins.core.resealing import Resealing, reseal_each
 
 log = structlog.get_logger(__name__)
 
@@ -41,16 +41,6 @@ class NoSuchCredentials(DomainError):
     """There are no keys to show, replace or delete."""
 
     code, status = "NOT_FOUND", 404
-
-
-@dataclass(frozen=True, slots=True)
-class Resealing:
-    """What a change of the key that seals came to."""
-
-    resealed: int
-    unchanged: int
-    unopened: tuple[int, ...]
-    """The accounts whose keys no configured key opens."""
 
 
 def keys_of(account: Account) -> Keys:
@@ -129,26 +119,19 @@ def validate_credentials(account: Account, *, actor: str) -> Credential:
 
 
 def reseal_credentials() -> Resealing:
-    """Seal every account's keys with the newest key, one transaction each; running again changes nothing."""
-    resealed, unchanged, unopened = 0, 0, []
-    for account_id in list(Credential.objects.order_by("account_id").values_list("account_id", flat=True)):
-        with transaction.atomic():
-            row = Credential.objects.select_for_update().filter(account_id=account_id).first()
-            if row is None:  # deleted meanwhile
-                continue
-            try:
-                secrets = _unseal(row)
-            except NotOpened:
-                unopened.append(account_id)
-                continue
-            if sealing.is_newest(row.sealed, settings.VENUE_SECRET_KEYS):
-                unchanged += 1
-                continue
-            row.sealed = sealing.seal(secrets, account_id=account_id, keys=settings.VENUE_SECRET_KEYS)
-            row.save(update_fields=["sealed"])
-            resealed += 1
-    log.info("credentials.resealed", resealed=resealed, unchanged=unchanged, unopened=unopened)
-    return Resealing(resealed=resealed, unchanged=unchanged, unopened=tuple(unopened))
+    """Seal every account's keys with the newest key; those that no key opens are named by their account."""
+    done = reseal_each(Credential.objects.all(), key="account_id", reseal=_resealed)
+    log.info(
+        "credentials.resealed", resealed=done.resealed, unchanged=done.unchanged, unopened=list(done.unopened)
+    )
+    return done
+
+
+def _resealed(row: Credential) -> str | None:
+    secrets, keys = _unseal(row), settings.VENUE_SECRET_KEYS
+    if sealing.is_newest(row.sealed, keys):
+        return None
+    return sealing.seal(secrets, account_id=row.account_id, keys=keys)
 
 
 def require_live(account: Account) -> None:
